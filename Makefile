@@ -1,0 +1,42 @@
+# The two commands of a new machine are `make run` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint eval clean
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed: PYTHON=python3.12 make run"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: installing again takes a minute, looking at two files takes none.
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $(VENV)/.installed $@
+
+run: $(VENV)/.installed ## everything on this machine: web, worker, beat, database, demo inn
+	@exec $(BIN)/python manage.py run
+
+test: $(VENV)/.installed-dev ## every test, against a real PostgreSQL, Redis and Celery worker
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+eval: $(VENV)/.installed ## answer an evaluation set and print its scores: make eval DIR=path
+	@test -n "$(DIR)" || { echo "Which set? make eval DIR=path/to/set"; exit 1; }
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py evaluate $(DIR)
+
+clean: ## the virtual environment; .yadopera/ holds conversations and is left alone
+	rm -rf $(VENV)

@@ -1,0 +1,13 @@
+"""The web process."""
+
+import os
+
+worker_class = "asgi"
+# A host names the PORT on which it looks for us; without one this is somebody's own machine.
+bind = f"0.0.0.0:{os.environ['PORT']}" if os.environ.get("PORT") else "127.0.0.1:8000"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+# Open event streams count as connections.
+worker_connections = 5000
+# A restart waits this long for answers under way; a host kills after 30 s.
+graceful_timeout = 20
+keepalive = 5

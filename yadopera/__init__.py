@@ -1,0 +1,3 @@
+from yadopera.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,95 @@
+"""The web process: Django, its static files, and a limit on what is read from a caller."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.wsgi import WsgiToAsgi
+from django.core.asgi import get_asgi_application
+from whitenoise import WhiteNoise
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
+# A web process answers many guests at once over a few connections that it keeps open.
+os.environ.setdefault("DATABASE_POOL_SIZE", "10")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class BodyTooLarge(Exception):
+    pass
+
+
+def static_application(root: os.PathLike[str], prefix: str) -> Any:
+    """WhiteNoise on its own: as a middleware it is synchronous and would hold a thread for every
+    request to Django, an open event stream included."""
+
+    def not_found(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"Not found"]
+
+    return WsgiToAsgi(
+        WhiteNoise(
+            not_found, root=str(root), prefix=prefix, immutable_file_test=r"\.[0-9a-f]{12}\."
+        )
+    )
+
+
+class Application:
+    """Static files to WhiteNoise, everything else to Django."""
+
+    def __init__(self) -> None:
+        self.django = get_asgi_application()
+        from django.conf import settings  # readable only once Django is set up
+
+        self.static_prefix = settings.STATIC_URL
+        self.static = static_application(settings.STATIC_ROOT, settings.STATIC_URL)
+        self.max_json_bytes = settings.MAX_JSON_BYTES
+        self.max_body_bytes = settings.MAX_BODY_BYTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return  # no websockets and no lifespan hooks here
+        if scope["path"].startswith(self.static_prefix):
+            await self.static(scope, receive, send)
+            return
+        try:
+            await self.django(scope, self.limited(scope, receive), send)
+        except BodyTooLarge:
+            # Django reads the whole body before it answers, so nothing has been sent yet.
+            await send_too_large(send)
+
+    def limited(self, scope: Scope, receive: Receive) -> Receive:
+        """`receive`, which raises BodyTooLarge once the body is larger than its kind may be.
+
+        It counts what arrives: a chunked body announces no length.
+        """
+        content_type = dict(scope["headers"]).get(b"content-type", b"")
+        is_upload = content_type.startswith((b"multipart/", b"application/x-www-form-urlencoded"))
+        left = self.max_body_bytes if is_upload else self.max_json_bytes
+
+        async def receive_limited() -> dict[str, Any]:
+            nonlocal left
+            message: dict[str, Any] = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise BodyTooLarge
+            return message
+
+        return receive_limited
+
+
+async def send_too_large(send: Send) -> None:
+    message = "The request is too large."
+    body = {
+        "error": {"code": "PAYLOAD_TOO_LARGE", "message": message, "details": {}},
+        "detail": message,
+    }
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+application = Application()

@@ -1,0 +1,39 @@
+"""The Celery application, what beat starts when, and the worker's sign of life."""
+
+import os
+import time
+
+from celery import Celery, shared_task
+from celery.signals import worker_ready
+from django.core.cache import cache
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
+
+HEARTBEAT_KEY = "worker-heartbeat"
+HEARTBEAT_SECONDS = 15
+#: A worker is taken for dead when this many heartbeats in a row are missing.
+HEARTBEATS_MISSED = 4
+
+app = Celery("yadopera")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "heartbeat": {
+        "task": "yadopera.celery.heartbeat",
+        "schedule": HEARTBEAT_SECONDS,
+        # A heartbeat that nobody took in time says nothing any more.
+        "options": {"expires": HEARTBEAT_SECONDS},
+    },
+}
+
+
+@shared_task
+def heartbeat() -> None:
+    """Sent by beat and run by a worker: both are alive. `/api/v1/ready` reads it."""
+    cache.set(HEARTBEAT_KEY, time.time(), timeout=HEARTBEAT_SECONDS * HEARTBEATS_MISSED)
+
+
+@worker_ready.connect
+def announce(**kwargs: object) -> None:
+    """Beat sends its first heartbeat after one interval; a worker just started is alive before."""
+    heartbeat.delay()

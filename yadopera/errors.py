@@ -1,0 +1,46 @@
+"""What can go wrong in the domain. `yadopera.api` turns each into the one error body."""
+
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """An error that a caller can act on. `details` never holds what the caller sent."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "INVALID_REQUEST"
+
+    def __init__(self, message: str = "", *, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        #: For logs and commands; guests read the translated text of `code`.
+        self.message = message
+        self.details = details or {}
+
+
+class InvalidRequest(DomainError):
+    pass
+
+
+class Unauthorized(DomainError):
+    status = 401
+    code = "UNAUTHORIZED"
+
+
+class NotFound(DomainError):
+    """It does not exist, or it belongs to somebody else: both look the same."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+
+class RateLimited(DomainError):
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(details={"retry_after": retry_after_seconds})
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ServiceUnavailable(DomainError):
+    status = 503
+    code = "SERVICE_UNAVAILABLE"

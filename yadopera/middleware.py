@@ -1,0 +1,88 @@
+"""Django's middleware, kept off the event loop's back.
+
+Django runs each hook of a synchronous middleware in a thread: the usual nine cost a bare async
+view 1.5 ms of processor time, twice the view itself (measured; docs/architecture.md, "Async").
+So hooks that touch neither database nor network run where they are, and those that may do so are
+left out for guests, who have no login, form or flash message.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware import clickjacking, common, csrf, locale, security
+from django.utils.deprecation import MiddlewareMixin
+
+#: Staff sign in to these parts of the API; everything else under /api/ is the guests'.
+STAFF_API = ("/api/v1/admin/", "/api/v1/auth/")
+
+
+def is_guest_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") and not request.path.startswith(STAFF_API)
+
+
+class Inline(MiddlewareMixin):
+    """For hooks that only compute: called directly, without a hop to a thread."""
+
+    async def __acall__(self, request: HttpRequest) -> Any:
+        response = self.process_request(request) if hasattr(self, "process_request") else None
+        response = response or await cast(Any, self.get_response(request))
+        if hasattr(self, "process_response"):
+            response = self.process_response(request, response)
+        return response
+
+
+class StaffOnly(MiddlewareMixin):
+    """For hooks that may reach the database: skipped for guests."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if is_guest_api(request):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class SecurityMiddleware(Inline, security.SecurityMiddleware):
+    pass
+
+
+class CommonMiddleware(Inline, common.CommonMiddleware):
+    pass
+
+
+class LocaleMiddleware(Inline, locale.LocaleMiddleware):
+    pass
+
+
+class XFrameOptionsMiddleware(Inline, clickjacking.XFrameOptionsMiddleware):
+    pass
+
+
+class SessionMiddleware(StaffOnly, sessions.SessionMiddleware):
+    pass
+
+
+class AuthenticationMiddleware(StaffOnly, auth.AuthenticationMiddleware):
+    pass
+
+
+class MessageMiddleware(StaffOnly, messages.MessageMiddleware):
+    pass
+
+
+class CsrfViewMiddleware(StaffOnly, csrf.CsrfViewMiddleware):
+    async def process_view(  # type: ignore[override]  # Django adapts either kind
+        self,
+        request: HttpRequest,
+        callback: Callable[..., Any],
+        callback_args: tuple[Any, ...],
+        callback_kwargs: dict[str, Any],
+    ) -> HttpResponse | None:
+        if is_guest_api(request):
+            return None
+        check = sync_to_async(super().process_view)
+        return await check(request, callback, callback_args, callback_kwargs)

@@ -1,0 +1,313 @@
+"""All settings, read from the environment (and from `.env` when there is one).
+
+A bad value stops the start with one sentence that names the variable and what it should be;
+the value itself is never printed, because it may hold a password.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError
+
+from yadopera.database_url import parse_database_url
+from yadopera.embedded import Paths
+from yadopera.rate_limit import parse_rate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+
+def read(reader: Any, name: str, default: Any, expected: str) -> Any:
+    """The variable `name`; an empty one counts as unset."""
+    if not os.environ.get(name, "").strip():
+        return default
+    try:
+        return reader(name)
+    except EnvError:
+        raise ImproperlyConfigured(f"{name} must be {expected}.") from None
+
+
+def read_list(name: str) -> list[str]:
+    return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]
+
+
+def read_url(name: str, default: str, schemes: set[str], example: str) -> str:
+    value = os.environ.get(name, "").strip() or default
+    try:
+        parts = urlsplit(value)
+        bad = value and (parts.scheme not in schemes or not (parts.netloc or parts.path))
+        parts.port  # noqa: B018 (reading it raises ValueError on a bad port)
+    except ValueError:
+        bad = True
+    if bad:
+        raise ImproperlyConfigured(f"{name} must be a URL such as {example}.")
+    return value
+
+
+# The process ------------------------------------------------------------------------------------
+
+DEBUG = read(env.bool, "DEBUG", False, "true or false")
+PORT = read(env.int, "PORT", 8000, "a port number from 1 to 65535")
+if not 1 <= PORT <= 65535:
+    raise ImproperlyConfigured("PORT must be a port number from 1 to 65535.")
+if read(env.int, "WEB_CONCURRENCY", 2, "a number of web processes, 1 or more") < 1:
+    raise ImproperlyConfigured("WEB_CONCURRENCY must be a number of web processes, 1 or more.")
+
+#: Where the embedded services, the collected static files and a generated key live.
+YADOPERA_HOME = Path(os.environ.get("YADOPERA_HOME", "").strip() or BASE_DIR / ".yadopera")
+YADOPERA_HOME = YADOPERA_HOME.expanduser().resolve()
+EMBEDDED = Paths(YADOPERA_HOME)
+EMBEDDED_POSTGRES = not os.environ.get("DATABASE_URL", "").strip()
+EMBEDDED_REDIS = not os.environ.get("REDIS_URL", "").strip()
+
+
+def generated_secret_key() -> str:
+    """A key of this installation, made once; only for a machine that is its own host."""
+    path = YADOPERA_HOME / "secret_key"
+    try:
+        YADOPERA_HOME.mkdir(parents=True, exist_ok=True)
+        # "x" makes one of two processes starting at once the writer and the other a reader.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"cannot write to {YADOPERA_HOME} ({error.strerror}). Set YADOPERA_HOME to a folder "
+            "that you can write to, or set SECRET_KEY."
+        ) from None
+    return path.read_text()
+
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "").strip()
+if not SECRET_KEY:
+    if not (DEBUG or EMBEDDED_POSTGRES):
+        raise ImproperlyConfigured(
+            "SECRET_KEY must be set when DATABASE_URL is: a random text of 50 characters or more, "
+            "the same for web, worker and beat."
+        )
+    SECRET_KEY = generated_secret_key()
+
+# Addresses --------------------------------------------------------------------------------------
+
+PUBLIC_BASE_URL = read_url(
+    "PUBLIC_BASE_URL", f"http://localhost:{PORT}", {"http", "https"}, "https://inn.example.com"
+).rstrip("/")
+_public_host = urlsplit(PUBLIC_BASE_URL).hostname or "localhost"
+ALLOWED_HOSTS = read_list("ALLOWED_HOSTS") or [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    _public_host,
+    # What Render and Railway call this service; set by them, never by us.
+    *read_list("RENDER_EXTERNAL_HOSTNAME"),
+    *read_list("RAILWAY_PUBLIC_DOMAIN"),
+]
+
+
+def read_origins(name: str, default: list[str]) -> list[str]:
+    origins = [origin.rstrip("/") for origin in read_list(name)] or default
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+            raise ImproperlyConfigured(
+                f"{name} must be a comma-separated list of origins such as https://inn.example.com."
+            )
+    return origins
+
+
+CSRF_TRUSTED_ORIGINS = read_origins("CSRF_TRUSTED_ORIGINS", [PUBLIC_BASE_URL])
+CORS_ALLOWED_ORIGINS = read_origins("CORS_ALLOWED_ORIGINS", [])
+CORS_ALLOW_CREDENTIALS = True
+CORS_URLS_REGEX = r"^/api/"
+
+#: How many proxies of our own stand before the web process; each adds one X-Forwarded-For entry.
+TRUSTED_PROXY_COUNT = read(env.int, "TRUSTED_PROXY_COUNT", 0, "a number of proxies, 0 or more")
+if TRUSTED_PROXY_COUNT < 0:
+    raise ImproperlyConfigured("TRUSTED_PROXY_COUNT must be a number of proxies, 0 or more.")
+
+_https = PUBLIC_BASE_URL.startswith("https:")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = GUEST_COOKIE_SECURE = _https
+if _https and TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# Applications -----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "corsheaders",
+    "ninja",
+    "yadopera",
+    "facilities",
+    "faq",
+    "chat",
+]
+# Django's own, in its usual order, but without a thread for each (see yadopera/middleware.py).
+MIDDLEWARE = [
+    "yadopera.middleware.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "yadopera.middleware.SessionMiddleware",
+    "yadopera.middleware.LocaleMiddleware",
+    "yadopera.middleware.CommonMiddleware",
+    "yadopera.middleware.CsrfViewMiddleware",
+    "yadopera.middleware.AuthenticationMiddleware",
+    "yadopera.middleware.MessageMiddleware",
+    "yadopera.middleware.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "yadopera.urls"
+ASGI_APPLICATION = "yadopera.asgi.application"
+WSGI_APPLICATION = "yadopera.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_USER_MODEL = "facilities.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Data -------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": parse_database_url(
+        os.environ.get("DATABASE_URL", "").strip() or EMBEDDED.database_url
+    )
+}
+#: Connections kept open per web process; 0, as in commands and workers, opens one when needed.
+#: Two web processes of 10 stay within the 20 that the smallest hosted databases leave free.
+_pool_size = read(env.int, "DATABASE_POOL_SIZE", 0, "a number of connections, 0 or more")
+if _pool_size:
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": min(2, _pool_size),
+        "max_size": _pool_size,
+        "timeout": 10,
+    }
+
+REDIS_URL = read_url(
+    "REDIS_URL", EMBEDDED.redis_url, {"redis", "rediss", "unix"}, "redis://host:6379/0"
+)
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "yadopera",
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1},
+    }
+}
+
+# Staff's sign-in sessions stay in PostgreSQL: they outlive a restarted Redis.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# Celery -----------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_WORKER_CONCURRENCY = read(env.int, "CELERY_CONCURRENCY", 2, "a number of processes")
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(YADOPERA_HOME / "celerybeat-schedule")
+
+# Mail -------------------------------------------------------------------------------------------
+
+_email = urlsplit(
+    read_url("EMAIL_URL", "", {"smtp", "smtps"}, "smtp://user:password@mail.example.com:587")
+)
+if _email.hostname:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST = _email.hostname
+    EMAIL_PORT = _email.port or (465 if _email.scheme == "smtps" else 587)
+    EMAIL_HOST_USER = _email.username or ""
+    EMAIL_HOST_PASSWORD = _email.password or ""
+    EMAIL_USE_SSL = _email.scheme == "smtps"
+    EMAIL_TIMEOUT = 10
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "").strip() or f"yadopera@{_public_host}"
+
+# Limits -----------------------------------------------------------------------------------------
+
+#: name -> requests per period, for one guest session and for one client address; None: no limit.
+RATE_LIMITS = {
+    "chat": parse_rate("RATE_LIMIT_CHAT", os.environ.get("RATE_LIMIT_CHAT", "").strip() or "60/m"),
+    "session": parse_rate("session", "10/m"),
+    "login": parse_rate("login", "5/m"),
+    "staff": parse_rate("staff", "100/m"),
+}
+#: Bytes of a JSON body. The largest honest one is a FAQ in seven languages, some 105 kB escaped.
+MAX_JSON_BYTES = 256 * 1024
+#: Bytes of any other body: an uploaded CSV of 5,000 FAQs.
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+# Languages and time -----------------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = "Asia/Tokyo"
+LANGUAGE_CODE = "ja"
+LANGUAGES = [("ja", "日本語"), ("en", "English")]
+
+# Static files -----------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = YADOPERA_HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Logs -------------------------------------------------------------------------------------------
+
+_log_format = os.environ.get("LOG_FORMAT", "").strip() or "console"
+if _log_format not in {"console", "json"}:
+    raise ImproperlyConfigured("LOG_FORMAT must be console or json.")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "console": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "yadopera.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": _log_format}
+    },
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "propagate": False},
+        # A stranger's probe is no incident of ours.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}

@@ -1,0 +1,23 @@
+"""Every address: the front door, the API, the admin, the guests' pages."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from yadopera import views
+from yadopera.api import api
+
+handler400 = views.bad_request
+handler403 = views.forbidden
+handler404 = views.not_found
+handler500 = views.server_error
+
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("docs", views.docs, name="docs"),
+    path("openapi.json", views.openapi, name="openapi"),
+    path("api/v1/health", views.health, name="health"),
+    path("api/v1/ready", views.ready, name="ready"),
+    path("api/v1/", api.urls),
+    path("admin/", admin.site.urls),
+    path("f/", include("chat.urls")),
+]
