@@ -1,0 +1,320 @@
+"""The tenant: an inn, the people who work there, and the keys of its QR codes."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.contrib.auth.models import (
+    AbstractBaseUser,
+    AnonymousUser,
+    BaseUserManager,
+    PermissionsMixin,
+)
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
+
+#: Seven days, as the staff app of v0.3 expects.
+ACCESS_TOKEN_LIFE = timedelta(seconds=604_800)
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Sign-in does not tell Hanako@inn.example from hanako@inn.example."""
+        return self.get(email__iexact=username)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.full_clean(exclude=["password"])
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who signs in: by email address, to every inn of which they are a member."""
+
+    email = models.EmailField(_("email address"), unique=True)
+    full_name = models.CharField(_("name"), max_length=100, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("may open the admin"), default=True)
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once")]
+
+    def __str__(self) -> str:
+        return self.full_name or self.email
+
+
+class FacilityQuerySet(models.QuerySet["Facility"]):
+    def for_user(self, user: User | AnonymousUser) -> Self:
+        """The facilities `user` works at: all for an operator, none for a stranger.
+
+        The only place that decides membership.
+        """
+        if not isinstance(user, User) or not user.is_active:
+            return self.none()
+        if user.is_superuser:
+            return self.all()
+        return self.filter(members=user)
+
+    def open(self) -> Self:
+        """Those whose guests may ask."""
+        return self.filter(is_active=True)
+
+
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class OwnedQuerySet(models.QuerySet[Row]):
+    """Rows that belong to one facility. Every read about a tenant starts here."""
+
+    facility_path = "facility"
+
+    def for_user(self, user: User | AnonymousUser) -> Self:
+        """Rows of the facilities `user` works at; none for anonymous users."""
+        return self.filter(**{f"{self.facility_path}__in": Facility.objects.for_user(user)})
+
+    def for_facility(self, facility: "Facility") -> Self:
+        """Rows of `facility`, for guests, whose link names the facility."""
+        return self.filter(**{self.facility_path: facility})
+
+
+def validate_timezone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(
+            _("%(name)s is no time zone; use a name such as Asia/Tokyo."), params={"name": name}
+        )
+
+
+def default_languages() -> list[str]:
+    return list(LANGUAGES)
+
+
+class Facility(models.Model):
+    """An inn. Its facts are what answers may say without a FAQ."""
+
+    class Visibility(models.TextChoices):
+        ANYONE = "anyone", _("anyone")
+        ON_SITE = "on_site", _("guests who scanned a code at the inn")
+
+    name = models.CharField(_("name"), max_length=200)
+    name_en = models.CharField(_("name in Latin letters"), max_length=200, blank=True)
+    slug = models.SlugField(_("address of the guest page"), max_length=100, unique=True)
+    email = models.EmailField(_("email address"), blank=True)
+    phone = models.CharField(_("phone"), max_length=50, blank=True)
+    address = models.CharField(_("address"), max_length=500, blank=True)
+    timezone = models.CharField(
+        _("time zone"), max_length=64, default="Asia/Tokyo", validators=[validate_timezone]
+    )
+    language = models.CharField(
+        _("the inn's own language"), max_length=5, choices=LANGUAGE_CHOICES, default="ja"
+    )
+    languages = ArrayField(
+        models.CharField(max_length=5, choices=LANGUAGE_CHOICES),
+        verbose_name=_("languages offered to guests"),
+        default=default_languages,
+    )
+    check_in_time = models.TimeField(_("check-in from"), null=True, blank=True)
+    check_out_time = models.TimeField(_("check-out until"), null=True, blank=True)
+    wifi_ssid = models.CharField(_("Wi-Fi name"), max_length=100, blank=True)
+    wifi_password = models.CharField(_("Wi-Fi password"), max_length=100, blank=True)
+    wifi_password_visibility = models.CharField(
+        _("who is told the Wi-Fi password"),
+        max_length=10,
+        choices=Visibility,
+        default=Visibility.ON_SITE,
+    )
+    house_rules = models.TextField(_("house rules"), max_length=4000, blank=True)
+    local_info = models.TextField(_("the neighbourhood"), max_length=4000, blank=True)
+    prohibited_items = models.TextField(_("what is not allowed"), max_length=4000, blank=True)
+    emergency_contact = models.CharField(
+        _("emergency contact"),
+        max_length=200,
+        blank=True,
+        help_text=_("Told to guests in an emergency; the phone number above when empty."),
+    )
+    is_active = models.BooleanField(_("open to guests"), default=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    members = models.ManyToManyField(User, through="Membership", related_name="facilities")
+
+    objects = FacilityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("facility")
+        verbose_name_plural = _("facilities")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="facility_languages_known",
+                condition=models.Q(languages__contained_by=list(LANGUAGES))
+                & models.Q(languages__len__gt=0),
+            ),
+            models.CheckConstraint(
+                name="facility_language_known", condition=models.Q(language__in=list(LANGUAGES))
+            ),
+            models.CheckConstraint(
+                name="facility_wifi_visibility_known",
+                condition=models.Q(wifi_password_visibility__in=["anyone", "on_site"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def emergency_line(self) -> str:
+        """What a guest in danger is given beside 119 and 110; may be empty."""
+        return self.emergency_contact or self.phone
+
+    def name_for(self, language: str) -> str:
+        return self.name if language == self.language else self.name_en or self.name
+
+    def facts(self, language: str) -> dict[str, str]:
+        """Placeholder -> text, for readers of `language`; a fact not filled in is ''."""
+        return {
+            "facility_name": self.name_for(language),
+            "check_in_time": f"{self.check_in_time:%H:%M}" if self.check_in_time else "",
+            "check_out_time": f"{self.check_out_time:%H:%M}" if self.check_out_time else "",
+            "wifi_ssid": self.wifi_ssid,
+            "wifi_password": self.wifi_password,
+            "address": self.address,
+            "phone": self.phone,
+            "email": self.email,
+            "house_rules": self.house_rules,
+            "local_info": self.local_info,
+            "prohibited_items": self.prohibited_items,
+        }
+
+    def keeps_secret(self, text: str) -> bool:
+        """Whether `text` tells the Wi-Fi password, which only guests at the inn may read."""
+        return (
+            self.wifi_password_visibility == self.Visibility.ON_SITE
+            and bool(self.wifi_password)
+            and self.wifi_password in text
+        )
+
+
+class Membership(models.Model):
+    """That a user works at a facility, and as what."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("owner")
+        STAFF = "staff", _("staff")
+
+    facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
+    user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"))
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.STAFF)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [
+            models.UniqueConstraint(fields=["facility", "user"], name="member_once_per_facility"),
+            models.CheckConstraint(
+                name="member_role_known", condition=models.Q(role__in=["owner", "staff"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"
+
+
+def new_site_key() -> str:
+    """96 random bits in 16 characters that fit a small QR code."""
+    return secrets.token_urlsafe(12)
+
+
+class SiteKeyQuerySet(OwnedQuerySet["SiteKey"]):
+    def valid(self) -> Self:
+        return self.filter(revoked_at=None)
+
+
+class SiteKey(models.Model):
+    """The secret of a QR code that hangs in the inn: who knows it has stood in front of it."""
+
+    facility = models.ForeignKey(
+        Facility, models.CASCADE, verbose_name=_("facility"), related_name="site_keys"
+    )
+    key = models.CharField(_("key"), max_length=32, unique=True, default=new_site_key)
+    location = models.CharField(_("place"), max_length=50, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+
+    objects = SiteKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("site key")
+        verbose_name_plural = _("site keys")
+
+    def __str__(self) -> str:
+        return f"{self.facility}: {self.location}"
+
+
+class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
+    def alive(self, now: datetime | None = None) -> Self:
+        return self.filter(expires_at__gt=now or timezone.now(), user__is_active=True)
+
+    def matching(self, secret: str) -> Self:
+        return self.filter(digest=AccessToken.digest_of(secret))
+
+
+class AccessToken(models.Model):
+    """A bearer token of the staff API. Only its digest is kept: the database cannot sign in."""
+
+    user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"))
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"))
+
+    objects = AccessTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.expires_at:%Y-%m-%d})"
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        """A plain hash suffices for 256 random bits: there is no dictionary to try."""
+        return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+    @classmethod
+    def issue(cls, user: User) -> "tuple[AccessToken, str]":
+        """A new token and its secret, which exists nowhere else from here on."""
+        secret = secrets.token_urlsafe(32)
+        token = cls.objects.create(
+            user=user,
+            digest=cls.digest_of(secret),
+            expires_at=timezone.now() + ACCESS_TOKEN_LIFE,
+        )
+        return token, secret

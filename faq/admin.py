@@ -1,0 +1,55 @@
+"""FAQs in the admin, and the starter FAQs of a new facility."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from facilities.admin import FacilityAdmin, OwnedAdmin, signed_in, works_somewhere
+from facilities.models import Facility
+from faq.models import Faq, FaqTranslation, FaqWording
+from faq.services import add_starter_faqs
+
+
+class OwnedInline:
+    """Parts of an object that is the user's own to change."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return works_somewhere(request)
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
+class FaqTranslationInline(OwnedInline, admin.StackedInline):
+    model = FaqTranslation
+    extra = 0
+
+
+class FaqWordingInline(OwnedInline, admin.TabularInline):
+    model = FaqWording
+    extra = 0
+
+
+@admin.register(Faq)
+class FaqAdmin(OwnedAdmin):
+    list_display = ["intent_key", "facility", "category", "priority", "is_active", "visibility"]
+    list_select_related = ["facility"]
+    list_filter = ["category", "is_active"]
+    search_fields = ["intent_key", "translations__question"]
+    inlines = [FaqTranslationInline, FaqWordingInline]
+
+    def save_model(self, request: HttpRequest, obj: Faq, form: ModelForm, change: bool) -> None:
+        if not change:
+            obj.created_by = signed_in(request)
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Facility)
+class FacilityWithStartersAdmin(FacilityAdmin):
+    def save_model(
+        self, request: HttpRequest, obj: Facility, form: ModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            add_starter_faqs(obj)

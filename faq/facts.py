@@ -1,0 +1,45 @@
+"""`{placeholders}` in answers: the facility's own facts, put in at the moment of answering.
+
+Filling them in late keeps every answer true when the inn changes its check-in time.
+"""
+
+import re
+from typing import Final
+
+from facilities.models import Facility
+
+PLACEHOLDERS: Final = (
+    "facility_name",
+    "check_in_time",
+    "check_out_time",
+    "wifi_ssid",
+    "wifi_password",
+    "address",
+    "phone",
+    "email",
+    "house_rules",
+    "local_info",
+    "prohibited_items",
+)
+_PLACEHOLDER: Final = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
+
+
+class MissingFact(Exception):
+    """The text needs a fact that the facility has not filled in; `args[0]` names it."""
+
+
+def fill_in(text: str, facility: Facility, language: str) -> str:
+    """`text` with the facility's facts. Raises MissingFact rather than leave a hole."""
+    facts = facility.facts(language)
+
+    def fact(match: re.Match[str]) -> str:
+        value = facts[match[1]]
+        if not value:
+            raise MissingFact(match[1])
+        return value
+
+    return _PLACEHOLDER.sub(fact, text)
+
+
+def strip_placeholders(text: str) -> str:
+    return _PLACEHOLDER.sub(" ", text)

@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from facilities.models import Facility
+from faq.services import reindex
+
+
+class Command(BaseCommand):
+    help = "Recomputes the missing and outdated search vectors. Safe to run at any time, twice."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--slug", help="only this facility")
+
+    def handle(self, **options: Any) -> None:
+        facility = None
+        if options["slug"]:
+            facility = Facility.objects.filter(slug=options["slug"]).first()
+            if facility is None:
+                raise CommandError(f"There is no facility with the slug {options['slug']}.")
+        self.stdout.write(f"{reindex(facility)} texts indexed.")

@@ -1,0 +1,197 @@
+"""What an inn answers: a FAQ is an intent, said in up to seven languages and many wordings."""
+
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import SparseVectorField, VectorField
+
+from facilities.models import Facility, OwnedQuerySet
+from faq import lexical
+from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES, nearest_languages
+
+QUESTION_LENGTH = 500
+ANSWER_LENGTH = 2000
+#: `text-embedding-3-small`; see OPENAI_EMBEDDING_MODEL.
+EMBEDDING_DIMENSIONS = 1536
+
+
+class FaqQuerySet(OwnedQuerySet["Faq"]):
+    def published(self) -> Self:
+        """Those that may be answered from."""
+        return self.filter(is_active=True)
+
+
+class Faq(models.Model):
+    class Category(models.TextChoices):
+        BASIC = "basic", _("basics")
+        FACILITIES = "facilities", _("facilities")
+        LOCATION = "location", _("location")
+        TROUBLE = "trouble", _("trouble")
+
+    facility = models.ForeignKey(
+        Facility, models.CASCADE, verbose_name=_("facility"), related_name="faqs"
+    )
+    category = models.CharField(_("category"), max_length=20, choices=Category)
+    intent_key = models.CharField(
+        _("key"), max_length=100, help_text=_("Names the question in files and statistics.")
+    )
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), default=3, help_text=_("1 to 5; 5 is offered first.")
+    )
+    is_active = models.BooleanField(_("shown to guests"), default=True)
+    visibility = models.CharField(
+        _("who is told"),
+        max_length=10,
+        choices=Facility.Visibility,
+        default=Facility.Visibility.ANYONE,
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = FaqQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("FAQ")
+        verbose_name_plural = _("FAQs")
+        ordering = ["-priority", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["facility", "intent_key"], name="faq_intent_once_per_facility"
+            ),
+            models.CheckConstraint(
+                name="faq_priority_1_to_5", condition=models.Q(priority__range=(1, 5))
+            ),
+            models.CheckConstraint(
+                name="faq_category_known",
+                condition=models.Q(category__in=["basic", "facilities", "location", "trouble"]),
+            ),
+            models.CheckConstraint(
+                name="faq_visibility_known",
+                condition=models.Q(visibility__in=["anyone", "on_site"]),
+            ),
+            models.CheckConstraint(
+                name="faq_intent_key_not_empty", condition=~models.Q(intent_key="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.intent_key
+
+    def translation_for(self, language: str) -> "FaqTranslation | None":
+        """The text in `language`, or in the nearest language there is. Uses prefetched rows."""
+        by_language = {text.language: text for text in self.translations.all()}
+        for code in nearest_languages(language):
+            if code in by_language:
+                return by_language[code]
+        return None
+
+
+class GuestText(models.Model):
+    """A text by which a FAQ is found, with what the search needs of it."""
+
+    language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
+    #: Term weights, unit length; None until computed. See `faq.lexical`.
+    lexical = SparseVectorField(dimensions=lexical.DIMENSIONS, null=True, editable=False)
+    #: `lexical.version()` when `lexical` was computed; any other number is outdated.
+    lexical_version = models.BigIntegerField(null=True, editable=False)
+    #: 1536 floats of unit length; None without an AI provider.
+    embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    #: The fields by which the text is found: the question, then what may follow it.
+    indexed_fields: ClassVar[tuple[str, ...]] = ("text",)
+
+    def save(self, **options: Any) -> None:
+        self.index()
+        if (fields := options.get("update_fields")) is not None:
+            options["update_fields"] = {*fields, "lexical", "lexical_version"}
+        super().save(**options)
+
+    def index(self) -> None:
+        """Bring `lexical` up to date with the text."""
+        self.lexical = lexical.document_vector(*(getattr(self, f) for f in self.indexed_fields))
+        self.lexical_version = lexical.version()
+
+
+class FaqTranslationQuerySet(OwnedQuerySet["FaqTranslation"]):
+    facility_path = "faq__facility"
+
+
+class FaqTranslation(GuestText):
+    """The question and the answer in one language."""
+
+    faq = models.ForeignKey(Faq, models.CASCADE, verbose_name=_("FAQ"), related_name="translations")
+    question = models.CharField(_("question"), max_length=QUESTION_LENGTH)
+    answer = models.TextField(_("answer"), max_length=ANSWER_LENGTH)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    indexed_fields = ("question", "answer")
+
+    objects = FaqTranslationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("text")
+        verbose_name_plural = _("texts")
+        constraints = [
+            models.UniqueConstraint(fields=["faq", "language"], name="faq_text_once_per_language"),
+            models.CheckConstraint(
+                name="faq_text_language_known",
+                condition=models.Q(language__in=list(LANGUAGES)),
+            ),
+            models.CheckConstraint(
+                name="faq_text_complete",
+                condition=~models.Q(question="") & ~models.Q(answer=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.question
+
+
+class FaqWordingQuerySet(OwnedQuerySet["FaqWording"]):
+    facility_path = "faq__facility"
+
+
+class FaqWording(GuestText):
+    """Another way in which guests ask the same thing."""
+
+    class Origin(models.TextChoices):
+        PRESET = "preset", _("came with the starter FAQs")
+        STAFF = "staff", _("written by staff")
+        GUEST = "guest", _("learned from a guest")
+
+    faq = models.ForeignKey(Faq, models.CASCADE, verbose_name=_("FAQ"), related_name="wordings")
+    text = models.CharField(_("wording"), max_length=QUESTION_LENGTH)
+    origin = models.CharField(_("origin"), max_length=10, choices=Origin, default=Origin.STAFF)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = FaqWordingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("wording")
+        verbose_name_plural = _("wordings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["faq", "language", "text"], name="faq_wording_once_per_language"
+            ),
+            models.CheckConstraint(
+                name="faq_wording_language_known",
+                condition=models.Q(language__in=list(LANGUAGES)),
+            ),
+            models.CheckConstraint(name="faq_wording_not_empty", condition=~models.Q(text="")),
+            models.CheckConstraint(
+                name="faq_wording_origin_known",
+                condition=models.Q(origin__in=["preset", "staff", "guest"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,122 @@
+"""Things that happen to FAQs."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from facilities.models import Facility, OwnedQuerySet
+from faq import lexical
+from faq.facts import MissingFact, fill_in
+from faq.models import Faq, FaqTranslation, FaqWording, GuestText
+from faq.presets import Preset, load_presets
+
+TOP_QUESTIONS = 3
+#: Rows read and written at a time when many are indexed.
+BATCH = 500
+
+
+@transaction.atomic
+def add_starter_faqs(facility: Facility, *, confirmed: bool = False) -> list[Faq]:
+    """Give `facility` the starter FAQs that it does not have yet, in all seven languages.
+
+    Those that claim something about the house wait, inactive, until the inn says that it is so;
+    `confirmed` says it for all of them.
+    """
+    existing = set(Faq.objects.for_facility(facility).values_list("intent_key", flat=True))
+    presets = [preset for preset in load_presets() if preset.intent_key not in existing]
+    faqs = Faq.objects.bulk_create(
+        Faq(
+            facility=facility,
+            intent_key=preset.intent_key,
+            category=preset.category,
+            priority=preset.priority,
+            visibility=preset.visibility,
+            is_active=confirmed or not preset.assumes,
+        )
+        for preset in presets
+    )
+    texts = [
+        text for faq, preset in zip(faqs, presets, strict=True) for text in _texts(faq, preset)
+    ]
+    bulk_create_texts(texts)
+    return faqs
+
+
+def _texts(faq: Faq, preset: Preset) -> list[GuestText]:
+    texts: list[GuestText] = []
+    for language, text in preset.texts.items():
+        texts.append(
+            FaqTranslation(faq=faq, language=language, question=text.question, answer=text.answer)
+        )
+        texts += [
+            FaqWording(faq=faq, language=language, text=line, origin=FaqWording.Origin.PRESET)
+            for line in text.wordings
+        ]
+    return texts
+
+
+def bulk_create_texts(texts: list[GuestText]) -> None:
+    """Store new texts of both kinds, indexed."""
+    for text in texts:
+        text.index()
+    FaqTranslation.objects.bulk_create(
+        (text for text in texts if isinstance(text, FaqTranslation)), batch_size=BATCH
+    )
+    FaqWording.objects.bulk_create(
+        (text for text in texts if isinstance(text, FaqWording)), batch_size=BATCH
+    )
+
+
+def top_questions(facility: Facility, language: str) -> list[dict[str, object]]:
+    """The foremost FAQs that may be shown to anyone, in `language` or the nearest there is.
+
+    Shape: `{id, question, answer, category}`, at most three.
+    """
+    faqs = (
+        Faq.objects.for_facility(facility)
+        .published()
+        .filter(visibility=Facility.Visibility.ANYONE)
+        .prefetch_related("translations")
+    )
+    shown: list[dict[str, object]] = []
+    for faq in faqs:
+        text = faq.translation_for(language)
+        if text is None:
+            continue
+        try:
+            answer = fill_in(text.answer, facility, text.language)
+            question = fill_in(text.question, facility, text.language)
+        except MissingFact:
+            continue
+        if facility.keeps_secret(answer):
+            continue
+        shown.append(
+            {"id": faq.pk, "question": question, "answer": answer, "category": faq.category}
+        )
+        if len(shown) == TOP_QUESTIONS:
+            break
+    return shown
+
+
+def reindex(facility: Facility | None = None) -> int:
+    """Compute the missing and outdated term vectors; returns how many.
+
+    Each batch commits on its own: a killed run goes on where it stopped.
+    """
+    return sum(_reindex(model.objects.all(), facility) for model in (FaqTranslation, FaqWording))
+
+
+def _reindex(rows: OwnedQuerySet[Any], facility: Facility | None) -> int:
+    outdated = rows.filter(
+        Q(lexical=None) | Q(lexical_version=None) | ~Q(lexical_version=lexical.version())
+    )
+    if facility is not None:
+        outdated = outdated.for_facility(facility)
+    done = 0
+    while batch := list(outdated[:BATCH]):
+        for text in batch:
+            text.index()
+        rows.bulk_update(batch, ["lexical", "lexical_version"])
+        done += len(batch)
+    return done
