@@ -70,15 +70,17 @@ def search_faqs(facility: Facility, question: str) -> Ranking:
     return Ranking(matches, confidence(*(match.score for match in matches[:2])))
 
 
-def search_facts(question: str) -> FactMatch | None:
-    """The fact that `question` asks for (check-in time, address, ...), whatever FAQs there are."""
+def search_facts(question: str, ranking: Ranking) -> FactMatch | None:
+    """The fact that `question` asks for (check-in time, address, ...), if any FAQ of the facility
+    is further from it: `ranking` is what `search_faqs` found."""
     asked = _entries(lexical.question_vector(question))
     scores = sorted(
         ((max(_cosine(asked, text) for text in texts), preset) for preset, texts in _facts()),
         key=lambda scored: -scored[0],
     )
     (best, preset), (second, _), *_rest = scores
-    return FactMatch(preset, confidence(best, second)) if best > 0 else None
+    rival = max([second, *(match.score for match in ranking.matches[:1])])
+    return FactMatch(preset, confidence(best, rival)) if best > rival else None
 
 
 def confidence(best: float = 0.0, second: float = 0.0) -> float:

@@ -62,6 +62,19 @@ class XFrameOptionsMiddleware(Inline, clickjacking.XFrameOptionsMiddleware):
     pass
 
 
+class ErrorShapeMiddleware(Inline):
+    """Gives the one error body that ninja makes without its handlers: a method not offered."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> Any:
+        if response.status_code != 405 or not request.path.startswith("/api/"):
+            return response
+        from yadopera.api import error_response  # its models exist only once Django is set up
+
+        shaped = error_response(request, 405)
+        shaped["Allow"] = response["Allow"]
+        return shaped
+
+
 class SessionMiddleware(StaffOnly, sessions.SessionMiddleware):
     pass
 

@@ -161,6 +161,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "yadopera.middleware.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "yadopera.middleware.ErrorShapeMiddleware",
     "yadopera.middleware.SessionMiddleware",
     "yadopera.middleware.LocaleMiddleware",
     "yadopera.middleware.CommonMiddleware",

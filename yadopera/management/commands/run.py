@@ -1,6 +1,7 @@
 """`make run`: everything a newcomer needs, in one terminal."""
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -34,7 +35,7 @@ class Command(BaseCommand):
     help = "Prepares the database, loads the demo inn when it is empty, starts web, worker, beat."
 
     def handle(self, **options: Any) -> None:
-        end_leftovers()
+        become_the_only_run()
         refuse_taken_port()
         try:
             call_command("migrate", interactive=False, verbosity=0)
@@ -113,33 +114,32 @@ def make_manager() -> Manager:
     return manager
 
 
+def become_the_only_run() -> None:
+    """End what a killed run left behind; refuse to start beside one that lives."""
+    record = settings.YADOPERA_HOME / "run.json"
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
+        number, started = json.loads(record.read_text())
+        # The time tells a run from another program that was given its number.
+        if psutil.Process(number).create_time() == started:
+            raise CommandError(
+                "Yadopera is already running from this folder. End that run first, or set "
+                "YADOPERA_HOME and PORT for a second one."
+            )
+    end_leftovers()
+    record.write_text(json.dumps([os.getpid(), psutil.Process().create_time()]))
+
+
 def end_leftovers() -> None:
-    """End what a killed run left behind; a run that is alive is left alone and reported."""
-    mark = str(settings.YADOPERA_HOME)
     leftovers = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == mark:
-                if any("manage.py" in word for word in supervisor_of(process)):
-                    raise CommandError(
-                        "Yadopera is already running from this folder. End that run first, or "
-                        "set YADOPERA_HOME and PORT for a second one."
-                    )
+            if process.environ().get(MARK) == str(settings.YADOPERA_HOME):
                 process.terminate()
                 leftovers.append(process)
     _gone, alive = psutil.wait_procs(leftovers, timeout=5)
     for process in alive:
         with contextlib.suppress(psutil.Error):
             process.kill()
-
-
-def supervisor_of(process: psutil.Process) -> list[str]:
-    """The command line of the `manage.py run` above `process`, if it is still there."""
-    for parent in process.parents():
-        command = parent.cmdline()
-        if "run" in command and any(word.endswith("manage.py") for word in command):
-            return command
-    return []
 
 
 def refuse_taken_port() -> None:

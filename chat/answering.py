@@ -1,0 +1,149 @@
+"""One question in, one answer or an escalation out. Writes nothing.
+
+In this order: danger, then the inn's FAQs, then the inn's own facts, then staff.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from chat.models import Escalation, Message
+from chat.safety import emergency_reply, find_emergency
+from chat.texts import say
+from facilities.models import Facility
+from faq.facts import MissingFact, fill_in
+from faq.models import Faq
+from faq.search import Match, Ranking, search_facts, search_faqs
+
+#: Below this chance of being right an answer goes to staff: mode 'normal' and mode 'early'.
+THRESHOLDS: Final = {Escalation.Mode.NORMAL: 0.70, Escalation.Mode.EARLY: 0.85}
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Why people must see this question."""
+
+    trigger: Escalation.Trigger
+    mode: Escalation.Mode
+    #: For staff, in plain words.
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    content: str
+    source: Message.Source
+    #: The chance that the answer is right, 0 to 1.
+    confidence: float
+    #: The FAQs that came nearest, best first.
+    matched: tuple[Faq, ...] = ()
+    handover: Handover | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    facility: Facility
+    text: str
+    language: str
+    #: Whether the guest has scanned a code at the inn.
+    on_site: bool
+
+
+def answer(question: Question) -> Answer:
+    danger = find_emergency(question.text)
+    if danger:
+        return Answer(
+            emergency_reply(danger, question.language, question.facility.emergency_line),
+            Message.Source.SAFETY,
+            confidence=1.0,
+            handover=Handover(
+                Escalation.Trigger.SAFETY, Escalation.Mode.NORMAL, f"Danger: {danger.value}."
+            ),
+        )
+    ranking = search_faqs(question.facility, question.text)
+    return (
+        answer_from_faq(question, ranking)
+        or answer_from_facts(question, ranking)
+        or hand_over(question, ranking)
+    )
+
+
+def answer_from_faq(question: Question, ranking: Ranking) -> Answer | None:
+    """The best FAQ's own text, when it is surely the right one; else None."""
+    if ranking.confidence < threshold():
+        return None
+    best = ranking.matches[0]
+    text = best.faq.translation_for(question.language)
+    if text is None:
+        return None
+    return give(
+        question,
+        text.answer,
+        written_in=text.language,
+        on_site_only=best.faq.visibility == Facility.Visibility.ON_SITE,
+        source=Message.Source.FAQ,
+        ranking=ranking,
+        confidence=ranking.confidence,
+    )
+
+
+def answer_from_facts(question: Question, ranking: Ranking) -> Answer | None:
+    """What the inn's settings say, when they surely answer the question; else None."""
+    fact = search_facts(question.text, ranking)
+    if fact is None or fact.confidence < max(threshold(), ranking.confidence):
+        return None
+    return give(
+        question,
+        fact.preset.texts[question.language].answer,
+        written_in=question.language,
+        # Who may read the password is the facility's choice, not the preset's; see `give`.
+        on_site_only=False,
+        source=Message.Source.FACT,
+        ranking=Ranking((), 0.0),
+        confidence=fact.confidence,
+    )
+
+
+def give(
+    question: Question,
+    template: str,
+    *,
+    written_in: str,
+    on_site_only: bool,
+    source: Message.Source,
+    ranking: Ranking,
+    confidence: float,
+) -> Answer | None:
+    """`template` as the answer; None when it needs a fact that the inn has not filled in."""
+    facility = question.facility
+    try:
+        content = fill_in(template, facility, written_in)
+    except MissingFact:
+        return None
+    if (on_site_only or facility.keeps_secret(content)) and not question.on_site:
+        content, source = say("scan_code", question.language), Message.Source.SCAN_CODE
+    elif written_in != question.language:
+        content = f"{say('as_written', question.language)}\n{content}"
+    return Answer(content, source, confidence, matched=faqs_of(ranking.matches))
+
+
+def hand_over(question: Question, ranking: Ranking) -> Answer:
+    return Answer(
+        say("handed_over", question.language),
+        Message.Source.HANDED_OVER,
+        ranking.confidence,
+        matched=faqs_of(ranking.matches),
+        handover=Handover(
+            Escalation.Trigger.LOW_CONFIDENCE,
+            Escalation.Mode.NORMAL,
+            f"No FAQ answers this surely: confidence {ranking.confidence:.2f}, "
+            f"needed {threshold():.2f}.",
+        ),
+    )
+
+
+def threshold() -> float:
+    return THRESHOLDS[Escalation.Mode.NORMAL]
+
+
+def faqs_of(matches: tuple[Match, ...]) -> tuple[Faq, ...]:
+    return tuple(match.faq for match in matches)

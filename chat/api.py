@@ -1,0 +1,258 @@
+"""The guest API. No login: the facility comes from the guest's link, he from his session id."""
+
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Path, Query, Router
+
+from chat import schemas, services, sessions
+from chat.models import SESSION_LIFE, Conversation, Message
+from chat.texts import say
+from facilities.models import Facility
+from faq.services import top_questions
+from yadopera.errors import NotFound
+from yadopera.languages import negotiate_language
+from yadopera.rate_limit import enforce
+
+router = Router(tags=["guest"])
+
+SessionIdInPath = Annotated[schemas.SessionId, Path()]
+FacilityId = Annotated[schemas.RowIdText | None, Query()]
+
+
+def get_facility(facility_id: int) -> Facility:
+    """The open facility, by the id in the guest's link. Raises NotFound."""
+    facility = Facility.objects.open().filter(pk=facility_id).first()
+    if facility is None:
+        raise NotFound("no such facility")
+    return facility
+
+
+def find_facility(facility_id: int | None) -> Facility | None:
+    return None if facility_id is None else get_facility(facility_id)
+
+
+def browser_language(request: HttpRequest) -> str:
+    return negotiate_language(request.headers.get("Accept-Language", ""))
+
+
+@router.get("/facility/{slug}", response=schemas.FacilityPageOut, auth=None)
+def get_facility_page(
+    request: HttpRequest,
+    slug: Annotated[schemas.Text, Path()],
+    language: Annotated[schemas.LanguageCode | None, Query()] = None,
+    location: Annotated[schemas.Location | None, Query()] = None,
+) -> dict[str, object]:
+    """The inn's facts and its three foremost questions, in the asked language."""
+    facility = Facility.objects.open().filter(slug=slug).first()
+    if facility is None:
+        raise NotFound("no such facility")
+    facts = facility.facts(language or facility.language)
+    return {
+        "facility": {
+            "id": facility.pk,
+            "name": facts["facility_name"],
+            "slug": facility.slug,
+            "email": facility.email,
+            "phone": facility.phone,
+            "address": facility.address,
+            "check_in_time": facts["check_in_time"] or None,
+            "check_out_time": facts["check_out_time"] or None,
+            "wifi_ssid": facility.wifi_ssid,
+            "available_languages": facility.languages,
+            "timezone": facility.timezone,
+            "emergency_contact": facility.emergency_line,
+        },
+        "top_questions": top_questions(facility, language or browser_language(request)),
+    }
+
+
+@router.post("/chat", response=schemas.ChatOut, auth=None)
+def post_chat(
+    request: HttpRequest, response: HttpResponse, payload: schemas.ChatIn
+) -> dict[str, object]:
+    """Ask the inn a question.
+
+    Keep the `session_id` of the answer for the next question: it may be a new one.
+    """
+    enforce(request, "chat", session=payload.session_id or "")
+    turn = services.answer_guest(
+        facility=get_facility(payload.facility_id),
+        message=services.GuestMessage(
+            text=payload.message,
+            language=payload.language,
+            browser_language=browser_language(request),
+            location=payload.location,
+            session_id=payload.session_id,
+            site_key=payload.site_key,
+            client_message_id=payload.client_message_id,
+        ),
+    )
+    remember_session(response, turn.conversation)
+    return chat_out(turn)
+
+
+def chat_out(turn: services.Turn) -> dict[str, object]:
+    escalation = turn.escalation
+    return {
+        "message": turn.reply,
+        "session_id": turn.conversation.session_id,
+        "ai_confidence": turn.reply.ai_confidence,
+        "is_escalated": escalation is not None,
+        "escalation_id": escalation and escalation.pk,
+        "escalation": {
+            "needed": escalation is not None,
+            "mode": escalation and escalation.mode,
+            "trigger_type": escalation and escalation.trigger_type,
+            "reason": escalation and escalation.get_trigger_type_display(),
+            "notified": escalation is not None and escalation.notified_at is not None,
+        },
+    }
+
+
+def cookie_name(facility_id: int) -> str:
+    return f"yadopera_session_{facility_id}"
+
+
+def remember_session(response: HttpResponse, conversation: Conversation) -> None:
+    """For clients that vote without naming their session. No script can read it."""
+    response.set_cookie(
+        cookie_name(conversation.facility_id),
+        conversation.session_id,
+        max_age=SESSION_LIFE,
+        path="/api/v1/chat",
+        httponly=True,
+        samesite="Lax",
+        secure=settings.GUEST_COOKIE_SECURE,
+    )
+
+
+@router.get("/chat/history/{session_id}", response=schemas.HistoryOut, auth=None)
+def get_history(
+    request: HttpRequest,
+    session_id: SessionIdInPath,
+    facility_id: FacilityId = None,
+    after: Annotated[int | None, Query(ge=0, le=schemas.MAX_ID)] = None,
+) -> dict[str, object]:
+    """What was said, oldest first; with `after`, only what came after that message."""
+    conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
+    return {
+        "session_id": conversation.session_id,
+        "facility_id": conversation.facility_id,
+        "language": conversation.language,
+        "location": conversation.location or None,
+        "started_at": conversation.started_at,
+        "last_activity_at": conversation.last_activity_at,
+        "messages": list(conversation.messages.filter(pk__gt=after or 0)),
+    }
+
+
+@router.post("/chat/feedback", response=schemas.FeedbackOut, auth=None)
+def post_feedback(request: HttpRequest, payload: schemas.FeedbackIn) -> dict[str, object]:
+    """Thumbs up or down for one answer in the guest's own conversation."""
+    enforce(request, "chat", session=payload.session_id or "")
+    session_id = payload.session_id or session_from_cookie(request, payload.message_id)
+    feedback = services.vote(
+        sessions.find_conversation(session_id),
+        message_id=payload.message_id,
+        feedback_type=payload.feedback_type,
+    )
+    return {
+        "id": feedback.pk,
+        "message_id": feedback.message_id,
+        "feedback_type": feedback.feedback_type,
+        "created_at": feedback.created_at,
+    }
+
+
+def session_from_cookie(request: HttpRequest, message_id: int) -> str:
+    """The session this browser has at the facility of the message; whether the message is in it
+    is for `vote` to decide."""
+    facility_id = (
+        Message.objects.filter(pk=message_id)
+        .values_list("conversation__facility_id", flat=True)
+        .first()
+    )
+    return request.COOKIES.get(cookie_name(facility_id), "") if facility_id else ""
+
+
+@router.post("/chat/escalate", response=schemas.EscalateOut, auth=None)
+def post_escalate(request: HttpRequest, payload: schemas.SessionIn) -> dict[str, object]:
+    """'Contact staff'."""
+    enforce(request, "chat", session=payload.session_id)
+    conversation = sessions.find_conversation(
+        payload.session_id, facility=get_facility(payload.facility_id)
+    )
+    call, text = services.call_staff(conversation)
+    return {"success": True, "escalation_id": call.pk, "message": text}
+
+
+@router.post("/session/generate", response=schemas.TokenOut, auth=None)
+def post_generate(request: HttpRequest, payload: schemas.SessionIn) -> dict[str, object]:
+    """A code of four characters with which another device joins this conversation."""
+    enforce(request, "session", session=payload.session_id)
+    conversation = sessions.find_conversation(
+        payload.session_id, facility=get_facility(payload.facility_id)
+    )
+    return token_out(conversation)
+
+
+@router.get("/session/session/{session_id}/token", response=schemas.TokenOut, auth=None)
+def get_session_token(request: HttpRequest, session_id: SessionIdInPath) -> dict[str, object]:
+    """The living code of this session; 404 when none was made."""
+    enforce(request, "session", session=session_id)
+    conversation = sessions.find_conversation(session_id)
+    if not sessions.has_token(conversation):
+        raise NotFound("no code was made for this session")
+    return token_out(conversation)
+
+
+def token_out(conversation: Conversation) -> dict[str, object]:
+    token = sessions.make_token(conversation)
+    return {
+        "token": token.token,
+        "primary_session_id": conversation.session_id,
+        "linked_session_ids": linked_session_ids(conversation),
+        "expires_at": token.expires_at,
+        "created_at": token.created_at,
+    }
+
+
+def linked_session_ids(conversation: Conversation) -> list[str]:
+    return list(conversation.devices.order_by("pk").values_list("session_id", flat=True))
+
+
+@router.get("/session/token/{token}", response=schemas.TokenStateOut, auth=None)
+def get_token_state(
+    request: HttpRequest,
+    token: Annotated[schemas.Text, Path(max_length=10)],
+    facility_id: FacilityId = None,
+) -> dict[str, object]:
+    """Whether a code can be used, and nothing about whose it is."""
+    enforce(request, "session")
+    found = sessions.find_token(token, facility=find_facility(facility_id))
+    language = browser_language(request)
+    return {
+        "valid": found is not None,
+        "token": token if found else "",
+        "expires_at": found and found.expires_at,
+        "message": say("token_valid" if found else "token_invalid", language),
+    }
+
+
+@router.post("/session/link", response=schemas.LinkOut, auth=None)
+def post_link(request: HttpRequest, payload: schemas.LinkIn) -> dict[str, object]:
+    """Join this device to the conversation of a code; both see one history from then on."""
+    enforce(request, "session", session=payload.current_session_id)
+    primary = sessions.link_device(
+        facility=get_facility(payload.facility_id),
+        code=payload.token,
+        session_id=payload.current_session_id,
+    )
+    return {
+        "success": True,
+        "message": say("devices_linked", browser_language(request)),
+        "primary_session_id": primary.session_id,
+        "linked_session_ids": linked_session_ids(primary),
+    }

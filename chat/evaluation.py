@@ -1,0 +1,202 @@
+"""How well guests' questions are answered, measured on questions whose right answers are known.
+
+An evaluation set is a folder with `facility.json`, `faqs.csv` (as for import) and
+`questions.jsonl`: one `{id, question, language, kind, expected_intents}` a line, `kind` being
+answerable, unanswerable, safety, smalltalk or injection.
+"""
+
+import json
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from django.db import transaction
+
+from chat.models import Escalation
+from chat.services import GuestMessage, answer_guest
+from facilities.models import Facility, SiteKey
+from faq.models import Faq
+from faq.transfer import import_folder, read_text
+from yadopera.errors import InvalidRequest
+from yadopera.languages import LANGUAGES
+
+KINDS: Final = ("answerable", "unanswerable", "safety", "smalltalk", "injection")
+#: A greeting or a refusal needs no FAQ to be a proper reply.
+NEED_NO_FAQ: Final = frozenset({"smalltalk", "injection"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    id: str
+    question: str
+    language: str
+    kind: str
+    expected_intents: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the system did with one question; `matched_intents` best first."""
+
+    id: str
+    matched_intents: list[str]
+    escalated: bool
+    trigger: str | None
+    latency_ms: float
+
+
+class BadSet(InvalidRequest):
+    """The folder holds no evaluation set; the message says why."""
+
+
+def find_sets(folder: Path) -> list[Path]:
+    """`folder` itself, or its subfolders, where questions lie. Raises BadSet."""
+    if (folder / "questions.jsonl").is_file():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob("*/questions.jsonl"))
+    if not found:
+        raise BadSet(f"There is no questions.jsonl in {folder} or in a folder below it.")
+    return found
+
+
+def read_questions(folder: Path) -> list[Asked]:
+    path = folder / "questions.jsonl"
+    return [_read_question(line, f"{path} line {n}") for n, line in _lines(path)]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    # Split at newlines only: a question may hold U+2028, which splitlines() takes for one.
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            yield number, line
+
+
+def _read_question(line: str, where: str) -> Asked:
+    try:
+        data = json.loads(line)
+        asked = Asked(
+            id=str(data["id"]),
+            question=str(data["question"]),
+            language=str(data["language"]),
+            kind=str(data["kind"]),
+            expected_intents=frozenset(data["expected_intents"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        raise BadSet(
+            f"{where}: not a question with id, question, language, kind and expected_intents."
+        ) from None
+    if asked.kind not in KINDS or asked.language not in LANGUAGES:
+        raise BadSet(f"{where}: unknown kind or language.")
+    return asked
+
+
+def answer_set(folder: Path) -> list[tuple[Asked, Answered]]:
+    """Ask every question of the set, as a guest at the inn would. Leaves nothing behind."""
+    questions = read_questions(folder)
+    with transaction.atomic():
+        facility = import_folder(folder, slug=f"evaluation-{uuid.uuid4().hex}").facility
+        ask = asker(facility)
+        answers = [(asked, ask(asked)) for asked in questions]
+        transaction.set_rollback(True)
+    return answers
+
+
+def asker(facility: Facility) -> Callable[[Asked], Answered]:
+    key = SiteKey.objects.create(facility=facility).key
+    intents = dict(Faq.objects.for_facility(facility).values_list("pk", "intent_key"))
+
+    def ask(asked: Asked) -> Answered:
+        started = time.perf_counter()
+        message = GuestMessage(text=asked.question, language=asked.language, site_key=key)
+        turn = answer_guest(facility=facility, message=message)
+        return Answered(
+            id=asked.id,
+            matched_intents=[intents[pk] for pk in turn.reply.matched_faq_ids],
+            escalated=turn.escalation is not None,
+            trigger=turn.escalation.trigger_type if turn.escalation else None,
+            latency_ms=round((time.perf_counter() - started) * 1000, 2),
+        )
+
+    return ask
+
+
+# Scores -----------------------------------------------------------------------------------------
+
+Pairs = list[tuple[Asked, Answered]]
+Fact = Callable[[Asked, Answered], bool]
+
+
+def is_right(asked: Asked, answered: Answered) -> bool:
+    """Answered, and the first FAQ is one of those expected."""
+    first = answered.matched_intents[:1]
+    return not answered.escalated and bool(asked.expected_intents.intersection(first))
+
+
+def is_wrong(asked: Asked, answered: Answered) -> bool:
+    """Answered, but not rightly; a reply without a FAQ is proper where none is needed."""
+    if answered.escalated or is_right(asked, answered):
+        return False
+    return bool(answered.matched_intents) or asked.kind not in NEED_NO_FAQ
+
+
+def is_alarm(asked: Asked, answered: Answered) -> bool:
+    return answered.trigger == Escalation.Trigger.SAFETY
+
+
+#: column -> (of which kinds, counting what)
+COLUMNS: Final[dict[str, tuple[tuple[str, ...], Fact]]] = {
+    "answered right": (("answerable",), is_right),
+    "wrong": (KINDS, is_wrong),
+    "abstained": (("unanswerable",), lambda asked, answered: answered.escalated),
+    "danger seen": (("safety",), lambda a, b: is_alarm(a, b) and b.escalated),
+    "false alarms": (tuple(kind for kind in KINDS if kind != "safety"), is_alarm),
+}
+
+
+def share(pairs: Pairs, column: str) -> tuple[int, int]:
+    """(hits, of how many) for a column of the table."""
+    kinds, fact = COLUMNS[column]
+    facts = [fact(asked, answered) for asked, answered in pairs if asked.kind in kinds]
+    return sum(facts), len(facts)
+
+
+def score_table(pairs: Pairs) -> str:
+    """The scores as text: all questions, then by language, then by kind."""
+    groups = {"all": pairs}
+    groups |= {code: [p for p in pairs if p[0].language == code] for code in LANGUAGES}
+    groups |= {kind: [p for p in pairs if p[0].kind == kind] for kind in KINDS}
+    rows = [["", "n", *COLUMNS, "p50 ms", "p95 ms"]]
+    rows += [_row(name, group) for name, group in groups.items() if group]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(w) if i else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def _row(name: str, pairs: Pairs) -> list[str]:
+    cells = [name, str(len(pairs))]
+    for column in COLUMNS:
+        hits, total = share(pairs, column)
+        cells.append(f"{hits / total:.3f} ({hits}/{total})" if total else "-")
+    times = sorted(answered.latency_ms for _asked, answered in pairs)
+    return [*cells, f"{percentile(times, 0.5):.0f}", f"{percentile(times, 0.95):.0f}"]
+
+
+def percentile(ordered: list[float], part: float) -> float:
+    """Nearest rank: the smallest value that is no smaller than `part` of all."""
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
+
+
+def write_answers(pairs: Pairs, path: Path) -> None:
+    """One JSON object a line. Raises OSError."""
+    with path.open("w", encoding="utf-8") as file:
+        for _asked, answered in pairs:
+            file.write(json.dumps(asdict(answered), ensure_ascii=False) + "\n")

@@ -1,0 +1,340 @@
+"""Conversations: who asked what, what was answered, and what went to staff."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from facilities.models import Facility, OwnedQuerySet, SiteKey
+from yadopera.languages import DEFAULT_LANGUAGE, LANGUAGE_CHOICES, LANGUAGES
+
+#: A session, and a code that joins another device to it, live this long from their start.
+SESSION_LIFE = timedelta(hours=24)
+TOKEN_LIFE = timedelta(hours=24)
+#: Capital letters and digits without I, O, 0 and 1, which people misread.
+TOKEN_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105
+TOKEN_LENGTH = 4
+MESSAGE_LENGTH = 1000
+REPLY_LENGTH = 4000
+LOCATION_LENGTH = 50
+SESSION_ID_LENGTH = 100
+
+
+def new_session_id() -> str:
+    """192 random bits: who knows it is the guest."""
+    return secrets.token_urlsafe(24)
+
+
+def session_end() -> datetime:
+    return timezone.now() + SESSION_LIFE
+
+
+class ConversationQuerySet(OwnedQuerySet["Conversation"]):
+    def alive(self, now: datetime | None = None) -> Self:
+        return self.filter(expires_at__gt=now or timezone.now())
+
+    def called(self, session_id: str) -> Self:
+        """By our own id, or by the one that the guest's device made up (see `client_ref`)."""
+        return self.filter(Q(session_id=session_id) | Q(client_ref=session_id))
+
+
+class Conversation(models.Model):
+    """One guest's session at one facility, possibly on several devices.
+
+    A device that joins by code has a row of its own, whose `joined` points to the conversation
+    that now holds its messages.
+    """
+
+    facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
+    session_id = models.CharField(
+        max_length=SESSION_ID_LENGTH, unique=True, default=new_session_id, editable=False
+    )
+    #: What the device called its session before it knew ours. The v0.3 guest app makes up a UUID
+    #: and uses the same one at every inn, so it means something within a facility only.
+    client_ref = models.CharField(max_length=SESSION_ID_LENGTH, null=True, editable=False)
+    joined = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="devices", editable=False
+    )
+    site_key = models.ForeignKey(
+        SiteKey, models.SET_NULL, null=True, blank=True, verbose_name=_("site key")
+    )
+    language = models.CharField(
+        _("language"), max_length=5, choices=LANGUAGE_CHOICES, default=DEFAULT_LANGUAGE
+    )
+    location = models.CharField(_("place"), max_length=LOCATION_LENGTH, blank=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    last_activity_at = models.DateTimeField(_("last message"), default=timezone.now)
+    expires_at = models.DateTimeField(_("ends"), default=session_end)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        ordering = ["-last_activity_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["facility", "client_ref"], name="conversation_client_ref_per_facility"
+            ),
+            models.CheckConstraint(
+                name="conversation_language_known", condition=Q(language__in=list(LANGUAGES))
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["facility", "-last_activity_at"], name="conversation_recent"),
+            models.Index(
+                fields=["client_ref"], condition=~Q(client_ref=None), name="conversation_client"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.facility} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_on_site(self) -> bool:
+        """Whether the guest has stood before a code of the inn that still counts."""
+        return self.site_key is not None and self.site_key.revoked_at is None
+
+
+class MessageQuerySet(OwnedQuerySet["Message"]):
+    facility_path = "conversation__facility"
+
+    def answers(self) -> Self:
+        return self.filter(role=Message.Role.ASSISTANT)
+
+
+class Message(models.Model):
+    class Role(models.TextChoices):
+        USER = "user", _("guest")
+        ASSISTANT = "assistant", _("answer")
+        SYSTEM = "system", _("system")
+        STAFF = "staff", _("staff")
+
+    class Source(models.TextChoices):
+        """Where an answer comes from."""
+
+        FAQ = "faq", _("FAQ")
+        FACT = "fact", _("the inn's facts")
+        SAFETY = "safety", _("emergency text")
+        SCAN_CODE = "scan_code", _("asked to scan the code at the inn")
+        HANDED_OVER = "handed_over", _("handed to staff")
+
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="messages"
+    )
+    role = models.CharField(_("by"), max_length=10, choices=Role)
+    content = models.TextField(_("text"), max_length=REPLY_LENGTH)
+    language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
+    #: The device's own id of a question, so that one sent twice is stored once.
+    client_message_id = models.UUIDField(null=True, editable=False)
+    #: On an answer: the question. One question has one answer, however often it was sent.
+    reply_to = models.OneToOneField(
+        "self", models.CASCADE, null=True, blank=True, related_name="reply", editable=False
+    )
+    source = models.CharField(_("source"), max_length=20, choices=Source, blank=True)
+    ai_confidence = models.FloatField(_("confidence"), null=True, blank=True)
+    #: Best first; the FAQs may have been deleted since.
+    matched_faq_ids = ArrayField(models.BigIntegerField(), default=list, editable=False)
+    response_time_ms = models.PositiveIntegerField(_("time taken (ms)"), null=True, blank=True)
+    created_at = models.DateTimeField(_("written"), default=timezone.now)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation", "client_message_id"], name="message_sent_once"
+            ),
+            models.CheckConstraint(
+                name="message_role_known",
+                condition=Q(role__in=["user", "assistant", "system", "staff"]),
+            ),
+            models.CheckConstraint(
+                name="message_confidence_0_to_1",
+                condition=Q(ai_confidence=None) | Q(ai_confidence__range=(0, 1)),
+            ),
+            models.CheckConstraint(
+                name="message_answer_has_question",
+                condition=~Q(role="assistant") | ~Q(reply_to=None),
+            ),
+        ]
+        indexes = [models.Index(fields=["conversation", "id"], name="message_in_order")]
+
+    def __str__(self) -> str:
+        return self.content[:80]
+
+
+class GuestFeedbackQuerySet(OwnedQuerySet["GuestFeedback"]):
+    facility_path = "facility"
+
+
+class GuestFeedback(models.Model):
+    """A guest's vote on one answer; his last one counts."""
+
+    class Type(models.TextChoices):
+        POSITIVE = "positive", _("helpful")
+        NEGATIVE = "negative", _("not helpful")
+
+    facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
+    message = models.OneToOneField(
+        Message, models.CASCADE, verbose_name=_("answer"), related_name="feedback"
+    )
+    feedback_type = models.CharField(_("vote"), max_length=10, choices=Type)
+    created_at = models.DateTimeField(_("given"), auto_now_add=True)
+
+    objects = GuestFeedbackQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("vote")
+        verbose_name_plural = _("votes")
+        constraints = [
+            models.CheckConstraint(
+                name="feedback_type_known",
+                condition=Q(feedback_type__in=["positive", "negative"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_feedback_type_display()
+
+
+class EscalationQuerySet(OwnedQuerySet["Escalation"]):
+    facility_path = "conversation__facility"
+
+    def unresolved(self) -> Self:
+        return self.filter(resolved_at=None)
+
+
+class Escalation(models.Model):
+    """A question that people must answer. Whoever notifies staff reads these rows."""
+
+    class Trigger(models.TextChoices):
+        LOW_CONFIDENCE = "low_confidence", _("no sure answer")
+        SAFETY = "safety_category", _("danger")
+        KEYWORD = "keyword", _("keyword")
+        MULTIPLE_TURNS = "multiple_turns", _("asked several times")
+        STAFF_MODE = "staff_mode", _("the guest asked for a person")
+        ERROR = "error", _("a fault")
+
+    class Mode(models.TextChoices):
+        NORMAL = "normal", _("normal")
+        EARLY = "early", _("early")
+
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="escalations"
+    )
+    #: The question; none when the guest pressed 'contact staff'.
+    message = models.OneToOneField(
+        Message,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        verbose_name=_("question"),
+        related_name="escalation",
+    )
+    trigger_type = models.CharField(_("reason"), max_length=20, choices=Trigger)
+    mode = models.CharField(_("mode"), max_length=10, choices=Mode, default=Mode.NORMAL)
+    #: For staff, in plain words: which danger, how unsure, what failed.
+    reason = models.CharField(_("details"), max_length=500, blank=True)
+    ai_confidence = models.FloatField(_("confidence"), null=True, blank=True)
+    notified_at = models.DateTimeField(_("staff notified"), null=True, blank=True)
+    notification_channels = ArrayField(
+        models.CharField(max_length=20), verbose_name=_("channels"), default=list, blank=True
+    )
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        verbose_name=_("resolved by"),
+    )
+    resolution_notes = models.TextField(_("notes"), max_length=2000, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    objects = EscalationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("escalation")
+        verbose_name_plural = _("escalations")
+        ordering = ["-pk"]
+        constraints = [
+            # Pressing 'contact staff' ten times calls them once.
+            models.UniqueConstraint(
+                fields=["conversation"],
+                condition=Q(message=None, resolved_at=None),
+                name="escalation_one_open_call",
+            ),
+            models.CheckConstraint(
+                name="escalation_trigger_known",
+                condition=Q(
+                    trigger_type__in=[
+                        "low_confidence",
+                        "safety_category",
+                        "keyword",
+                        "multiple_turns",
+                        "staff_mode",
+                        "error",
+                    ]
+                ),
+            ),
+            models.CheckConstraint(
+                name="escalation_mode_known", condition=Q(mode__in=["normal", "early"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_trigger_type_display()} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class SessionTokenQuerySet(OwnedQuerySet["SessionToken"]):
+    def alive(self, now: datetime | None = None) -> Self:
+        return self.filter(expires_at__gt=now or timezone.now())
+
+
+def token_end() -> datetime:
+    return timezone.now() + TOKEN_LIFE
+
+
+class SessionToken(models.Model):
+    """The four characters that join another device to a conversation."""
+
+    facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
+    conversation = models.OneToOneField(
+        Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="token"
+    )
+    token = models.CharField(_("code"), max_length=TOKEN_LENGTH)
+    created_at = models.DateTimeField(_("made"), default=timezone.now)
+    expires_at = models.DateTimeField(_("ends"), default=token_end)
+
+    objects = SessionTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("session code")
+        verbose_name_plural = _("session codes")
+        constraints = [
+            # Expired codes are deleted when a new one is made, so 'unique' means 'while it lives'.
+            models.UniqueConstraint(
+                fields=["facility", "token"], name="session_token_once_per_facility"
+            ),
+            models.CheckConstraint(
+                name="session_token_format",
+                condition=Q(token__regex=r"^[A-Z2-9]{4}$"),  # noqa: S106
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.token
+
+    @staticmethod
+    def new_code() -> str:
+        return "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))

@@ -1,0 +1,174 @@
+"""What the guest API accepts and returns."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import AfterValidator, StringConstraints
+
+from chat.models import LOCATION_LENGTH, MESSAGE_LENGTH, SESSION_ID_LENGTH
+
+LanguageCode = Literal["ja", "en", "zh-TW", "zh-CN", "ko", "fr", "es"]
+
+#: The largest id PostgreSQL can hold.
+MAX_ID = 2**63 - 1
+#: In a JSON body: a number, never "1" or true.
+RowId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+#: In an address, where everything is text.
+RowIdText = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+def without_nul(text: str) -> str:
+    """PostgreSQL stores every character but NUL."""
+    if "\x00" in text:
+        raise ValueError("must not contain NUL")
+    return text
+
+
+def not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Text = Annotated[str, AfterValidator(without_nul)]
+MessageText = Annotated[
+    Text,
+    StringConstraints(min_length=1, max_length=MESSAGE_LENGTH),
+    AfterValidator(not_blank),
+]
+SessionId = Annotated[Text, StringConstraints(min_length=1, max_length=SESSION_ID_LENGTH)]
+Location = Annotated[Text, StringConstraints(max_length=LOCATION_LENGTH)]
+
+
+class ChatIn(Schema):
+    facility_id: RowId
+    message: MessageText
+    language: LanguageCode | None = None
+    location: Location | None = None
+    session_id: SessionId | None = None
+    site_key: Annotated[Text, StringConstraints(max_length=100)] | None = None
+    client_message_id: UUID | None = None
+
+
+class MessageOut(Schema):
+    id: int
+    role: Literal["user", "assistant", "system", "staff"]
+    content: str
+    language: LanguageCode
+    #: faq, fact, safety, scan_code or handed_over; empty for what people wrote.
+    source: str
+    ai_confidence: float | None
+    matched_faq_ids: list[int]
+    response_time_ms: int | None
+    created_at: datetime
+
+
+class EscalationInfo(Schema):
+    needed: bool
+    mode: str | None = None
+    trigger_type: str | None = None
+    reason: str | None = None
+    notified: bool = False
+
+
+class ChatOut(Schema):
+    message: MessageOut
+    session_id: str
+    ai_confidence: float | None
+    is_escalated: bool
+    escalation_id: int | None
+    escalation: EscalationInfo
+
+
+class HistoryOut(Schema):
+    session_id: str
+    facility_id: int
+    language: LanguageCode
+    location: str | None
+    started_at: datetime
+    last_activity_at: datetime
+    messages: list[MessageOut]
+
+
+class FeedbackIn(Schema):
+    message_id: RowId
+    feedback_type: Literal["positive", "negative"]
+    session_id: SessionId | None = None
+
+
+class FeedbackOut(Schema):
+    id: int
+    message_id: int
+    feedback_type: Literal["positive", "negative"]
+    created_at: datetime
+
+
+class SessionIn(Schema):
+    facility_id: RowId
+    session_id: SessionId
+
+
+class EscalateOut(Schema):
+    success: bool
+    escalation_id: int
+    message: str
+
+
+class TokenOut(Schema):
+    token: str
+    primary_session_id: str
+    linked_session_ids: list[str]
+    expires_at: datetime
+    created_at: datetime
+
+
+class TokenStateOut(Schema):
+    valid: bool
+    token: str
+    expires_at: datetime | None
+    message: str
+
+
+class LinkIn(Schema):
+    facility_id: RowId
+    token: Annotated[Text, StringConstraints(min_length=1, max_length=10)]
+    current_session_id: SessionId
+
+
+class LinkOut(Schema):
+    success: bool
+    message: str
+    primary_session_id: str
+    linked_session_ids: list[str]
+
+
+class FacilityOut(Schema):
+    """What every guest may know. The Wi-Fi password is not among it."""
+
+    id: int
+    name: str
+    slug: str
+    email: str
+    phone: str
+    address: str
+    check_in_time: str | None
+    check_out_time: str | None
+    wifi_ssid: str
+    plan_type: str = "Premium"
+    available_languages: list[str]
+    timezone: str
+    emergency_contact: str
+
+
+class TopQuestionOut(Schema):
+    id: int
+    question: str
+    answer: str
+    category: str
+
+
+class FacilityPageOut(Schema):
+    facility: FacilityOut
+    top_questions: list[TopQuestionOut]

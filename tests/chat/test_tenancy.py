@@ -1,0 +1,182 @@
+"""Nothing of one inn can be reached through another. Every guest route is asked with what belongs
+to a guest of Sakura-ya, through Maple; the answer must be that of something made up."""
+
+import uuid
+
+import pytest
+
+from chat.models import Conversation, Message
+from tests.conftest import Guest
+from yadopera.api import api
+
+MADE_UP = str(uuid.uuid4())
+
+
+@pytest.fixture
+def asked(guest):
+    """A guest of Sakura-ya with an answer and a code."""
+    guest.answer_id = guest.ask("what time can i check in")["message"]["id"]
+    guest.code = guest.post(
+        "/session/generate", facility_id=guest.facility.pk, session_id=guest.session_id
+    ).json()["token"]
+    return guest
+
+
+def same_as_made_up(neighbour, call):
+    """`call` with Sakura-ya's session and with a made-up one: alike but for ids and times."""
+    theirs, none = call(neighbour.theirs), call(MADE_UP)
+    assert theirs.status_code == none.status_code
+    assert set(theirs.json()) == set(none.json())
+    return theirs
+
+
+@pytest.fixture
+def neighbour(maple, asked):
+    neighbour = Guest(maple)
+    neighbour.theirs = asked.session_id
+    return neighbour
+
+
+def test_asking_with_their_session_opens_one_of_ones_own(neighbour, asked):
+    before = asked.history()
+
+    response = same_as_made_up(
+        neighbour,
+        lambda session: neighbour.post(
+            "/chat", facility_id=neighbour.facility.pk, message="hello", session_id=session
+        ),
+    )
+
+    assert response.json()["session_id"] != asked.session_id
+    assert asked.history() == before
+    own = Conversation.objects.get(session_id=response.json()["session_id"])
+    assert own.facility == neighbour.facility
+
+
+@pytest.mark.parametrize("path", ["/chat/escalate", "/session/generate"])
+def test_their_session_is_not_there(neighbour, path):
+    response = same_as_made_up(
+        neighbour,
+        lambda session: neighbour.post(path, facility_id=neighbour.facility.pk, session_id=session),
+    )
+    assert response.status_code == 404
+
+
+def test_their_history_is_not_there(neighbour):
+    response = same_as_made_up(
+        neighbour,
+        lambda session: neighbour.get(
+            f"/chat/history/{session}", facility_id=neighbour.facility.pk
+        ),
+    )
+    assert response.status_code == 404
+
+
+def test_their_code_is_not_valid(neighbour, asked):
+    found = neighbour.get(f"/session/token/{asked.code}", facility_id=neighbour.facility.pk)
+    made_up = neighbour.get("/session/token/ZZZZ", facility_id=neighbour.facility.pk)
+
+    assert found.json() | {"token": ""} == made_up.json() | {"token": ""}
+    assert found.json()["valid"] is False
+
+
+def test_their_code_joins_nothing(neighbour, asked):
+    own = neighbour.ask("hello")["session_id"]
+
+    response = neighbour.post(
+        "/session/link",
+        facility_id=neighbour.facility.pk,
+        token=asked.code,
+        current_session_id=own,
+    )
+
+    assert response.status_code == 404
+
+
+def test_their_session_is_not_moved_by_ones_own_code(neighbour, asked):
+    neighbour.ask("hello")
+    code = neighbour.post(
+        "/session/generate",
+        facility_id=neighbour.facility.pk,
+        session_id=neighbour.session_id,
+    ).json()["token"]
+    before = asked.history()
+
+    neighbour.post(
+        "/session/link",
+        facility_id=neighbour.facility.pk,
+        token=code,
+        current_session_id=asked.session_id,
+    )
+
+    assert asked.history() == before
+    assert len(neighbour.history()["messages"]) == 2
+
+
+@pytest.mark.parametrize("with_session", [True, False])
+def test_their_answer_cannot_be_voted_on(neighbour, asked, with_session):
+    neighbour.ask("hello")
+    vote = {"feedback_type": "negative"}
+    if with_session:
+        vote["session_id"] = neighbour.session_id
+
+    theirs = neighbour.post("/chat/feedback", message_id=asked.answer_id, **vote)
+    made_up = neighbour.post("/chat/feedback", message_id=2**40, **vote)
+
+    assert theirs.status_code == made_up.status_code == 404
+    assert theirs.content == made_up.content
+
+
+def test_another_guest_of_the_same_inn_is_a_stranger_too(asked):
+    stranger = Guest(asked.facility)
+    stranger.ask("hello")
+
+    response = stranger.post(
+        "/chat/feedback",
+        message_id=asked.answer_id,
+        feedback_type="negative",
+        session_id=stranger.session_id,
+    )
+
+    assert response.status_code == 404
+
+
+def test_faqs_of_another_inn_are_never_answered(neighbour, sakura):
+    sakura.faqs.exclude(intent_key="facilities_laundry").delete()
+    neighbour.facility.faqs.all().delete()
+
+    body = neighbour.ask("is there a washing machine")
+
+    assert body["message"]["matched_faq_ids"] == []
+    assert body["is_escalated"] is True
+
+
+def test_every_guest_route_is_covered_here():
+    """A new route without a login must be added to this file."""
+    open_routes = {
+        path
+        for prefix, router in api._routers
+        for path, view in router.path_operations.items()
+        for operation in view.operations
+        if operation.auth_param is None
+    }
+
+    assert open_routes == {
+        "/facility/{slug}",  # public: it names the facility itself
+        "/chat",
+        "/chat/history/{session_id}",
+        "/chat/feedback",
+        "/chat/escalate",
+        "/session/generate",
+        "/session/token/{token}",
+        "/session/link",
+        # Names no facility; whoever knows the session id is its guest.
+        "/session/session/{session_id}/token",
+        "/login",
+    }
+
+
+def test_a_conversation_without_its_facility_named_is_still_only_its_guests(asked):
+    assert asked.get(f"/chat/history/{asked.session_id}").status_code == 200
+    assert asked.get(f"/chat/history/{MADE_UP}").status_code == 404
+    assert Message.objects.filter(conversation__facility=asked.facility).count() == 2

@@ -1,0 +1,176 @@
+"""Real services for every test: a PostgreSQL with pgvector, a Redis, a home of their own."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+# The tests' own home, so that they never touch the data of a `make run`. Set before Django reads
+# its settings; the folder stays, so that the next test run need not create a database cluster.
+ROOT = Path(__file__).resolve().parent.parent
+os.environ["YADOPERA_HOME"] = os.environ.get("YADOPERA_TEST_HOME") or str(
+    ROOT / ".yadopera" / "test"
+)
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
+os.environ.setdefault(
+    "SECRET_KEY", "a key for tests, long enough and never used elsewhere 0123456789"
+)
+
+_services = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    import django
+
+    from yadopera import settings
+    from yadopera.embedded import Postgres, Redis, running
+
+    if settings.EMBEDDED_POSTGRES:
+        _services.enter_context(running(Postgres(settings.EMBEDDED)))
+    if settings.EMBEDDED_REDIS:
+        _services.enter_context(running(Redis(settings.EMBEDDED)))
+    django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _services.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def collected_static_files() -> None:
+    """Pages name their style sheets by content; the names are made by collectstatic."""
+    from django.core.management import call_command
+
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def fresh_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test starts with unused rate limits and an empty cache."""
+    from django.conf import settings
+    from django_redis import get_redis_connection
+
+    from yadopera import rate_limit
+
+    get_redis_connection().flushdb()
+    monkeypatch.setattr(rate_limit, "_limiter", rate_limit.Limiter(settings.REDIS_URL))
+
+
+# Two inns ---------------------------------------------------------------------------------------
+
+SAKURA_FACTS = {
+    "name": "さくら屋",
+    "name_en": "Sakura-ya",
+    "email": "hello@sakura.example.com",
+    "phone": "075-000-0000",
+    "address": "京都府京都市桜町1-2-3",
+    "check_in_time": "15:00",
+    "check_out_time": "10:00",
+    "wifi_ssid": "Sakura-Guest",
+    "wifi_password": "hanami-1234",
+    "house_rules": "22:00からはお静かに。",
+    "local_info": "コンビニまで徒歩2分。",
+    "prohibited_items": "火気厳禁。",
+}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Two inns with all starter FAQs, made once; each test's changes are rolled back."""
+    from facilities.models import Facility
+    from faq.services import add_starter_faqs
+
+    other = {"name": "もみじ荘", "name_en": "Maple", "wifi_password": "koyo-98765"}
+    with django_db_blocker.unblock():
+        for slug, facts in (("sakura", SAKURA_FACTS), ("maple", SAKURA_FACTS | other)):
+            facility = Facility.objects.create(slug=slug, **facts)
+            add_starter_faqs(facility, confirmed=True)
+
+
+@pytest.fixture
+def sakura(db):
+    from facilities.models import Facility
+
+    return Facility.objects.get(slug="sakura")
+
+
+@pytest.fixture
+def maple(db):
+    """Another inn, with the same facts but its own name and password."""
+    from facilities.models import Facility
+
+    return Facility.objects.get(slug="maple")
+
+
+def _member(facility, email):
+    from facilities.services import add_owner
+
+    return add_owner(facility, email=email, password="sakura-no-ki-2026")
+
+
+@pytest.fixture
+def hanako(sakura):
+    """Owner of Sakura-ya."""
+    return _member(sakura, "hanako@sakura.example.com")
+
+
+@pytest.fixture
+def momiji(maple):
+    """Owner of the other inn."""
+    return _member(maple, "momiji@maple.example.com")
+
+
+@pytest.fixture
+def site_key(sakura):
+    from facilities.models import SiteKey
+
+    return SiteKey.objects.create(facility=sakura, location="entrance").key
+
+
+# A guest's phone --------------------------------------------------------------------------------
+
+
+class Guest:
+    """Calls the guest API as a phone does."""
+
+    def __init__(self, facility, language="en"):
+        from django.test import Client
+
+        self.client = Client(headers={"accept-language": language})
+        self.facility = facility
+        self.session_id = None
+
+    def post(self, path, **body):
+        return self.client.post(f"/api/v1{path}", body, content_type="application/json")
+
+    def get(self, path, **query):
+        return self.client.get(f"/api/v1{path}", query)
+
+    def ask(self, message, **fields):
+        """Ask, keep the session and return the body of the answer."""
+        body = {"facility_id": self.facility.pk, "message": message}
+        if self.session_id:
+            body["session_id"] = self.session_id
+        response = self.post("/chat", **(body | fields))
+        assert response.status_code == 200, response.content
+        self.session_id = response.json()["session_id"]
+        return response.json()
+
+    def history(self, **query):
+        response = self.get(
+            f"/chat/history/{self.session_id}", facility_id=self.facility.pk, **query
+        )
+        assert response.status_code == 200, response.content
+        return response.json()
+
+
+@pytest.fixture
+def guest(sakura):
+    return Guest(sakura)
+
+
+@pytest.fixture
+def neighbour(maple):
+    """A guest of the other inn."""
+    return Guest(maple)

@@ -1,0 +1,114 @@
+"""Every page of the admin, asked as a member, as a member of another inn and as nobody."""
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from chat.models import Conversation, Escalation
+from facilities.models import Facility, SiteKey
+from faq.models import Faq
+from tests.conftest import Guest
+
+OWNED = [Facility, SiteKey, Faq, Conversation, Escalation]
+
+
+@pytest.fixture
+def rows(sakura, site_key):
+    """An object of each kind at Sakura-ya."""
+    Guest(sakura).ask("may I bring my parrot")
+    return {
+        Facility: sakura,
+        SiteKey: SiteKey.objects.get(facility=sakura),
+        Faq: Faq.objects.filter(facility=sakura).first(),
+        Conversation: Conversation.objects.get(facility=sakura),
+        Escalation: Escalation.objects.get(conversation__facility=sakura),
+    }
+
+
+def address(model, page, *arguments):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
+
+
+def pages(model, row):
+    return [address(model, page, row.pk) for page in ("change", "history", "delete")]
+
+
+@pytest.mark.parametrize("model", OWNED)
+def test_a_member_opens_what_belongs_to_his_inn(client, hanako, rows, model):
+    client.force_login(hanako)
+
+    assert client.get(address(model, "changelist")).status_code == 200
+    assert client.get(address(model, "change", rows[model].pk)).status_code == 200
+
+
+@pytest.mark.parametrize("model", OWNED)
+def test_for_a_member_of_another_inn_it_is_not_there(client, momiji, rows, model):
+    client.force_login(momiji)
+    listed = client.get(address(model, "changelist"))
+    made_up = client.get(address(model, "change", 2**40))
+
+    assert rows[model].pk not in [row.pk for row in listed.context["cl"].result_list]
+    for page in pages(model, rows[model]):
+        response = client.get(page)
+        assert response.status_code in {made_up.status_code, 403, 404}
+        assert "さくら屋" not in response.content.decode()
+
+
+@pytest.mark.parametrize("model", OWNED)
+def test_nobody_is_sent_to_sign_in(client, rows, model):
+    for page in [address(model, "changelist"), *pages(model, rows[model])]:
+        assert client.get(page).url.startswith("/admin/login/")
+
+
+@pytest.mark.parametrize("model", OWNED)
+def test_choices_offer_only_ones_own_inn(client, momiji, maple, rows, model):
+    client.force_login(momiji)
+    response = client.get(address(model, "add"))
+    if response.status_code == 403:
+        return  # members add none of these
+    field = response.context["adminform"].form.fields.get("facility")
+
+    assert field is None or list(field.queryset) == [maple]
+
+
+def test_an_object_cannot_be_moved_to_another_inn(client, momiji, maple, sakura):
+    client.force_login(momiji)
+    key = SiteKey.objects.create(facility=maple)
+
+    response = client.post(address(SiteKey, "change", key.pk), {"facility": sakura.pk})
+
+    assert response.status_code == 200
+    assert response.context["errors"]
+    key.refresh_from_db()
+    assert key.facility == maple
+
+
+def test_every_registered_model_is_covered_here():
+    ours = {m for m in admin.site._registry if m._meta.app_label in {"facilities", "faq", "chat"}}
+
+    assert {model.__name__ for model in ours} == {m.__name__ for m in OWNED} | {"User"}
+
+
+def test_users_are_the_operators(client, hanako):
+    client.force_login(hanako)
+
+    assert client.get(reverse("admin:facilities_user_changelist")).status_code == 403
+
+
+def test_a_facility_made_in_the_admin_starts_with_the_starter_faqs(client, django_user_model):
+    client.force_login(django_user_model.objects.create_superuser("op@example.com", "x"))
+    response = client.post(
+        address(Facility, "add"),
+        {
+            "name": "新しい宿",
+            "slug": "new",
+            "timezone": "Asia/Tokyo",
+            "language": "ja",
+            "languages": "ja,en",
+            "wifi_password_visibility": "on_site",
+            "is_active": "on",
+        },
+    )
+
+    assert response.status_code == 302, response.context["errors"]
+    assert Facility.objects.get(slug="new").faqs.count() == 30
