@@ -11,8 +11,8 @@ from chat.safety import emergency_reply, find_emergency
 from chat.texts import say
 from facilities.models import Facility
 from faq.facts import MissingFact, fill_in
-from faq.models import Faq
-from faq.search import Match, Ranking, search_facts, search_faqs
+from faq.search import Ranking, search_facts, search_faqs
+from yadopera.languages import nearest_languages
 
 #: Below this chance of being right an answer goes to staff: mode 'normal' and mode 'early'.
 THRESHOLDS: Final = {Escalation.Mode.NORMAL: 0.70, Escalation.Mode.EARLY: 0.85}
@@ -35,7 +35,7 @@ class Answer:
     #: The chance that the answer is right, 0 to 1.
     confidence: float
     #: The FAQs that came nearest, best first.
-    matched: tuple[Faq, ...] = ()
+    matched_faq_ids: tuple[int, ...] = ()
     handover: Handover | None = None
 
 
@@ -72,14 +72,12 @@ def answer_from_faq(question: Question, ranking: Ranking) -> Answer | None:
     if ranking.confidence < threshold():
         return None
     best = ranking.matches[0]
-    text = best.faq.translation_for(question.language)
-    if text is None:
-        return None
+    written_in = next(code for code in nearest_languages(question.language) if code in best.answers)
     return give(
         question,
-        text.answer,
-        written_in=text.language,
-        on_site_only=best.faq.visibility == Facility.Visibility.ON_SITE,
+        best.answers[written_in],
+        written_in=written_in,
+        on_site_only=best.visibility == Facility.Visibility.ON_SITE,
         source=Message.Source.FAQ,
         ranking=ranking,
         confidence=ranking.confidence,
@@ -123,7 +121,7 @@ def give(
         content, source = say("scan_code", question.language), Message.Source.SCAN_CODE
     elif written_in != question.language:
         content = f"{say('as_written', question.language)}\n{content}"
-    return Answer(content, source, confidence, matched=faqs_of(ranking.matches))
+    return Answer(content, source, confidence, matched_faq_ids=ids_of(ranking))
 
 
 def hand_over(question: Question, ranking: Ranking) -> Answer:
@@ -131,7 +129,7 @@ def hand_over(question: Question, ranking: Ranking) -> Answer:
         say("handed_over", question.language),
         Message.Source.HANDED_OVER,
         ranking.confidence,
-        matched=faqs_of(ranking.matches),
+        matched_faq_ids=ids_of(ranking),
         handover=Handover(
             Escalation.Trigger.LOW_CONFIDENCE,
             Escalation.Mode.NORMAL,
@@ -145,5 +143,5 @@ def threshold() -> float:
     return THRESHOLDS[Escalation.Mode.NORMAL]
 
 
-def faqs_of(matches: tuple[Match, ...]) -> tuple[Faq, ...]:
-    return tuple(match.faq for match in matches)
+def ids_of(ranking: Ranking) -> tuple[int, ...]:
+    return tuple(match.faq_id for match in ranking.matches)

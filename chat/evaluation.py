@@ -10,6 +10,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,9 @@ from django.db import transaction
 from chat.models import Escalation
 from chat.services import GuestMessage, answer_guest
 from facilities.models import Facility, SiteKey
+from faq.confidence import Evidence
 from faq.models import Faq
+from faq.search import search_faqs
 from faq.transfer import import_folder, read_text
 from yadopera.errors import InvalidRequest
 from yadopera.languages import LANGUAGES
@@ -47,6 +50,7 @@ class Answered:
     escalated: bool
     trigger: str | None
     latency_ms: float
+    confidence: float
 
 
 class BadSet(InvalidRequest):
@@ -97,12 +101,30 @@ def _read_question(line: str, where: str) -> Asked:
 def answer_set(folder: Path) -> list[tuple[Asked, Answered]]:
     """Ask every question of the set, as a guest at the inn would. Leaves nothing behind."""
     questions = read_questions(folder)
-    with transaction.atomic():
-        facility = import_folder(folder, slug=f"evaluation-{uuid.uuid4().hex}").facility
+    with imported(folder) as facility:
         ask = asker(facility)
-        answers = [(asked, ask(asked)) for asked in questions]
+        return [(asked, ask(asked)) for asked in questions]
+
+
+@contextmanager
+def imported(folder: Path) -> Iterator[Facility]:
+    """The set's facility under a slug of its own, gone again afterwards."""
+    with transaction.atomic():
+        yield import_folder(folder, slug=f"evaluation-{uuid.uuid4().hex}").facility
         transaction.set_rollback(True)
-    return answers
+
+
+def collect_evidence(folder: Path) -> list[tuple[Evidence, bool]]:
+    """For each question that is a real one: what spoke for the first match, and was it right?"""
+    samples = []
+    with imported(folder) as facility:
+        intents = dict(Faq.objects.for_facility(facility).values_list("pk", "intent_key"))
+        for asked in read_questions(folder):
+            ranking = search_faqs(facility, asked.question)
+            if asked.kind in {"answerable", "unanswerable"} and ranking.evidence:
+                first = intents[ranking.matches[0].faq_id]
+                samples.append((ranking.evidence, first in asked.expected_intents))
+    return samples
 
 
 def asker(facility: Facility) -> Callable[[Asked], Answered]:
@@ -119,6 +141,7 @@ def asker(facility: Facility) -> Callable[[Asked], Answered]:
             escalated=turn.escalation is not None,
             trigger=turn.escalation.trigger_type if turn.escalation else None,
             latency_ms=round((time.perf_counter() - started) * 1000, 2),
+            confidence=turn.reply.ai_confidence or 0.0,
         )
 
     return ask
@@ -171,14 +194,7 @@ def score_table(pairs: Pairs) -> str:
     groups |= {kind: [p for p in pairs if p[0].kind == kind] for kind in KINDS}
     rows = [["", "n", *COLUMNS, "p50 ms", "p95 ms"]]
     rows += [_row(name, group) for name, group in groups.items() if group]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(w) if i else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    return align(rows)
 
 
 def _row(name: str, pairs: Pairs) -> list[str]:
@@ -193,6 +209,38 @@ def _row(name: str, pairs: Pairs) -> list[str]:
 def percentile(ordered: list[float], part: float) -> float:
     """Nearest rank: the smallest value that is no smaller than `part` of all."""
     return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
+
+
+#: Into how many equal parts the range of the confidence is cut.
+FIFTHS: Final = 5
+
+
+def reliability_table(pairs: Pairs) -> str:
+    """How often the first match was right, beside how surely the system had said so.
+
+    Over the questions that a FAQ answers or none does; of safety, manners and injections it judges
+    nothing.
+    """
+    rows = [["confidence", "n", "stated", "seen"]]
+    judged = [p for p in pairs if p[0].kind in {"answerable", "unanswerable"}]
+    for fifth in range(FIFTHS):
+        low, high = fifth / FIFTHS, (fifth + 1) / FIFTHS
+        group = [p for p in judged if low <= min(p[1].confidence, 0.999) < high]
+        if group:
+            stated = sum(answered.confidence for _, answered in group) / len(group)
+            seen = sum(
+                bool(a.expected_intents.intersection(b.matched_intents[:1])) for a, b in group
+            ) / len(group)
+            name = f"{low:.1f} to {high:.1f}"
+            rows.append([name, str(len(group)), f"{stated:.2f}", f"{seen:.2f}"])
+    return align(rows)
+
+
+def align(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    )
 
 
 def write_answers(pairs: Pairs, path: Path) -> None:

@@ -19,13 +19,14 @@ A phrase is written the way a guest would type it, in lower case or not, with or
 ``[a|b c]``    one of these, or nothing
 ``{name}``     one of the phrases of that group
 ``wak*``       any ending of the word (words script only)
-``..``         up to 2 words / 4 characters in between, within one sentence
-``...``        up to 5 words / 10 characters in between, within one sentence
+``..``         up to 4 words / 7 characters in between, within one sentence
+``...``        up to 7 words / 14 characters in between, within one sentence
 ``^`` ``$``    the message starts / ends here (``^ help $``: nothing else is said)
 ``!``          a sentence, or the message, ends here
 ``a|b``        two whole phrases on one line
 =============  ===========================================================================
 
+Gaps are less than half as wide in ``innocent``: a look-alike must not swallow an emergency next to it.
 Every phrase needs at least one part that must be there; one made of gaps only is refused.
 """
 
@@ -76,12 +77,13 @@ _SIGNS = {
     "\U0001f691": " ambulance ",
 }
 
-_ELISION = re.compile(r"\b(c|d|j|l|m|n|s|t|qu|jusqu|lorsqu|puisqu)'")
+_ELISION = re.compile(r"(\b[cdjlmnst]|qu)'")
 _ELLIPSIS = re.compile(r"\.{2,}")
 _STOP = re.compile(r"[.!?;。]+")
 _NOT_WORD = re.compile(r"[^a-z0-9.]+")
 _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
-_NOT_CHARACTER = re.compile(r"[\W_\u1100-\u11ff]+")
+_LATIN_WORD = re.compile(r"[a-z]+")
+_NOT_CHARACTER = re.compile(r"[^\w']+|[_\u1100-\u11ff]")
 
 
 @lru_cache(maxsize=8192)
@@ -112,8 +114,12 @@ def _words(text: str) -> list[str]:
 
 
 def _characters(text: str) -> str:
-    """Characters without spaces and commas, with '。' for a sentence end."""
-    sentences = _STOP.split(_ELLIPSIS.sub("", _fold(text)))
+    """Characters without spaces and commas, with '。' for a sentence end.
+
+    Latin words are put in quotes, so that "SOS" is not found inside "hay osos por aquí".
+    """
+    quoted = _LATIN_WORD.sub(r"'\g<0>'", _fold(text).replace("'", ""))
+    sentences = _STOP.split(_ELLIPSIS.sub("", quoted))
     kept = (_NOT_CHARACTER.sub("", sentence) for sentence in sentences)
     return "。".join(filter(None, kept))
 
@@ -134,35 +140,32 @@ class _Part:
 
 
 class _WordScript:
-    """Each word is matched together with the space after it, so never inside another word."""
+    """Each word is matched together with the space before it, so never inside another word."""
 
-    short_gap = _Part(r"(?:[^ .]+ ){0,2}?")
-    long_gap = _Part(r"(?:[^ .]+ ){0,5}?")
-    stop = _Part(r"(?=\. |\Z)")
-    lead, cut = r"\b", "_ "
+    gap, widths, narrow = r"(?: [^ .]+){{0,{}}}?", (4, 7), (2, 3)
+    last, stop = _Part(r"(?= \Z)"), _Part(r"(?= \. | \Z)")
+    end, cut = "(?= )", " _"
 
     @staticmethod
     def view(text: str) -> str:
-        """The message as 'word word ', without a sentence end at either edge."""
-        return " ".join(_words(text)).strip(" .") + " "
+        """The message as ' word word ', without a sentence end at either edge."""
+        return f" {' '.join(_words(text)).strip(' .')} "
 
     @staticmethod
     def literal(text: str) -> _Part:
         """Some words; 'wak*' stands for any ending."""
-        runs = [" ".join(_words(run)) for run in text.split("*")]
-        regex = "[^ ]* ".join(map(re.escape, runs))
-        regex += " " if runs[-1] else ""
-        longest = max(runs, key=len)
-        return _Part(regex, frozenset([longest] if longest else []))
+        runs = [" ".join(["", *_words(run)]) for run in text.split("*")]
+        regex = "[^ ]*".join(map(re.escape, runs))
+        runs[-1] += " " if runs[-1] else ""
+        return _Part(regex, frozenset(filter(None, [max(runs, key=len)])))
 
 
 class _CharacterScript:
     """No spaces to go by: a phrase may stand anywhere, look-alikes are cut out beforehand."""
 
-    short_gap = _Part(r"[^。]{0,4}?")
-    long_gap = _Part(r"[^。]{0,10}?")
-    stop = _Part(r"(?=。|\Z)")
-    lead, cut = "", "_"
+    gap, widths, narrow = r"[^。]{{0,{}}}?", (7, 14), (2, 6)
+    last, stop = _Part(r"\Z"), _Part(r"(?=。|\Z)")
+    end, cut = "", "_"
 
     @staticmethod
     def view(text: str) -> str:
@@ -198,10 +201,13 @@ def _one_of(parts: list[_Part]) -> _Part:
 class _Parser:
     """Turns the notation described at the top of this module into regular expressions."""
 
-    def __init__(self, script: _Script, groups: Mapping[str, list[str]]) -> None:
+    def __init__(self, script: _Script, groups: Mapping[str, list[str]], narrow: bool) -> None:
         self._script = script
         self._groups = groups
         self._known: dict[str, _Part] = {}
+        short, long = map(script.gap.format, script.narrow if narrow else script.widths)
+        self._fixed = {"..": _Part(short), "...": _Part(long)}
+        self._fixed |= {"^": _Part(r"\A"), "$": script.last, "!": script.stop}
 
     def phrase(self, text: str) -> _Part:
         """A whole phrase; refuses one that nothing definite has to be in."""
@@ -227,10 +233,8 @@ class _Parser:
 
     def _item(self, tokens: list[str]) -> _Part:
         token = tokens.pop(0)
-        fixed = {"...": self._script.long_gap, "..": self._script.short_gap, "!": self._script.stop}
-        fixed |= {"^": _Part(r"\A"), "$": _Part(r"\Z")}
-        if token in fixed:
-            return fixed[token]
+        if token in self._fixed:
+            return self._fixed[token]
         if token in ("(", "["):
             return self._bracket(token, tokens)
         if token.startswith("{"):
@@ -265,20 +269,23 @@ class _Phrase:
         return re.compile(self.regex)
 
 
+_KEY = 4  # letters; the space before a word is one of them
+
+
 @dataclass
 class _Index:
-    """Phrases by the first two letters of their anchors, to find the few worth trying."""
+    """Phrases by the first letters of their anchors, to find the few worth trying."""
 
     buckets: dict[str, list[tuple[str, _Phrase]]] = field(default_factory=dict)
 
     def add(self, phrase: _Phrase, anchors: Iterable[str]) -> None:
         """File the phrase under each of its anchors."""
         for anchor in anchors:
-            self.buckets.setdefault(anchor[:2], []).append((anchor, phrase))
+            self.buckets.setdefault(anchor[:_KEY], []).append((anchor, phrase))
 
     def candidates(self, view: str) -> list[_Phrase]:
         """The phrases that have an anchor in the message, each once."""
-        keys = set(view).union(map("".join, zip(view, view[1:], strict=False)))
+        keys = {view[at : at + size] for size in range(1, _KEY + 1) for at in range(len(view))}
         filed = (pair for key in keys for pair in self.buckets.get(key, ()))
         return list(dict.fromkeys(phrase for anchor, phrase in filed if anchor in view))
 
@@ -295,8 +302,9 @@ class _Book:
 
     def read(self, data: Mapping[str, Any]) -> None:
         """Add one phrase file."""
-        parser = _Parser(self.script, data.get("groups", {}))
+        groups = data.get("groups", {})
         for rank, lines in data["phrases"].items():
+            parser = _Parser(self.script, groups, narrow=rank == _INNOCENT)
             for line in lines:
                 self._add(rank, parser.phrase(line))
         for word in data.get("typos", ()):
@@ -307,7 +315,7 @@ class _Book:
         if rank not in (*_RANKS, _INNOCENT):
             raise ValueError(f"unknown list of emergency phrases: {rank}")
         index = self.innocents if rank == _INNOCENT else self.dangers
-        index.add(_Phrase(f"{self.script.lead}(?:{part.regex})", rank), part.anchors)
+        index.add(_Phrase(f"(?:{part.regex}){self.script.end}", rank), part.anchors)
         self.vocabulary.update(re.findall(r"[a-z]+", part.regex))
 
     def find(self, text: str) -> str | None:

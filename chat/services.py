@@ -11,10 +11,19 @@ from django.utils import timezone
 from chat import answering
 from chat.language import detect_language
 from chat.models import Conversation, Escalation, GuestFeedback, Message
+from chat.safety import find_emergency
 from chat.sessions import open_conversation
 from chat.texts import say
 from facilities.models import Facility, SiteKey
+from faq.understanding import load_reader
 from yadopera.errors import NotFound
+
+
+def warm_up() -> None:
+    """Load what the first guest would otherwise wait three seconds for."""
+    detect_language("warm up", otherwise="en")
+    find_emergency("warm up")
+    load_reader()
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,7 @@ def store_answer(question: Message, answer: answering.Answer, *, started: float)
                 reply_to=question,
                 source=answer.source,
                 ai_confidence=round(answer.confidence, 4),
-                matched_faq_ids=[faq.pk for faq in answer.matched],
+                matched_faq_ids=list(answer.matched_faq_ids),
                 response_time_ms=round((time.perf_counter() - started) * 1000),
             )
             if answer.handover:

@@ -8,13 +8,15 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import SparseVectorField, VectorField
 
 from facilities.models import Facility, OwnedQuerySet
-from faq import lexical
+from faq.understanding import load_reader, version
+from faq.vectors import DIMENSIONS, to_vector
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES, nearest_languages
 
 QUESTION_LENGTH = 500
 ANSWER_LENGTH = 2000
 #: `text-embedding-3-small`; see OPENAI_EMBEDDING_MODEL.
 EMBEDDING_DIMENSIONS = 1536
+INDEX_FIELDS = ("terms", "concepts", "topics", "index_version")
 
 
 class FaqQuerySet(OwnedQuerySet["Faq"]):
@@ -95,10 +97,12 @@ class GuestText(models.Model):
     """A text by which a FAQ is found, with what the search needs of it."""
 
     language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
-    #: Term weights, unit length; None until computed. See `faq.lexical`.
-    lexical = SparseVectorField(dimensions=lexical.DIMENSIONS, null=True, editable=False)
-    #: `lexical.version()` when `lexical` was computed; any other number is outdated.
-    lexical_version = models.BigIntegerField(null=True, editable=False)
+    #: The three views of `faq.understanding.Meaning`, of unit length; None until computed.
+    terms = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
+    concepts = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
+    topics = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
+    #: `understanding.version()` when they were computed; any other number is outdated.
+    index_version = models.BigIntegerField(null=True, editable=False)
     #: 1536 floats of unit length; None without an AI provider.
     embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, editable=False)
 
@@ -111,13 +115,16 @@ class GuestText(models.Model):
     def save(self, **options: Any) -> None:
         self.index()
         if (fields := options.get("update_fields")) is not None:
-            options["update_fields"] = {*fields, "lexical", "lexical_version"}
+            options["update_fields"] = {*fields, *INDEX_FIELDS}
         super().save(**options)
 
     def index(self) -> None:
-        """Bring `lexical` up to date with the text."""
-        self.lexical = lexical.document_vector(*(getattr(self, f) for f in self.indexed_fields))
-        self.lexical_version = lexical.version()
+        """Bring the three views up to date with the text."""
+        meaning = load_reader().read(*(getattr(self, name) for name in self.indexed_fields))
+        self.terms = to_vector(meaning.terms)
+        self.concepts = to_vector(meaning.concepts)
+        self.topics = to_vector(meaning.topics)
+        self.index_version = version()
 
 
 class FaqTranslationQuerySet(OwnedQuerySet["FaqTranslation"]):

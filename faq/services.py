@@ -6,10 +6,10 @@ from django.db import transaction
 from django.db.models import Q
 
 from facilities.models import Facility, OwnedQuerySet
-from faq import lexical
 from faq.facts import MissingFact, fill_in
-from faq.models import Faq, FaqTranslation, FaqWording, GuestText
+from faq.models import INDEX_FIELDS, Faq, FaqTranslation, FaqWording, GuestText
 from faq.presets import Preset, load_presets
+from faq.understanding import version
 
 TOP_QUESTIONS = 3
 #: Rows read and written at a time when many are indexed.
@@ -100,7 +100,7 @@ def top_questions(facility: Facility, language: str) -> list[dict[str, object]]:
 
 
 def reindex(facility: Facility | None = None) -> int:
-    """Compute the missing and outdated term vectors; returns how many.
+    """Compute the missing and outdated vectors; returns of how many texts.
 
     Each batch commits on its own: a killed run goes on where it stopped.
     """
@@ -108,15 +108,13 @@ def reindex(facility: Facility | None = None) -> int:
 
 
 def _reindex(rows: OwnedQuerySet[Any], facility: Facility | None) -> int:
-    outdated = rows.filter(
-        Q(lexical=None) | Q(lexical_version=None) | ~Q(lexical_version=lexical.version())
-    )
+    outdated = rows.filter(Q(index_version=None) | ~Q(index_version=version()))
     if facility is not None:
         outdated = outdated.for_facility(facility)
     done = 0
     while batch := list(outdated[:BATCH]):
         for text in batch:
             text.index()
-        rows.bulk_update(batch, ["lexical", "lexical_version"])
+        rows.bulk_update(batch, INDEX_FIELDS)
         done += len(batch)
     return done

@@ -42,8 +42,12 @@ class Application:
 
     def __init__(self) -> None:
         self.django = get_asgi_application()
-        from django.conf import settings  # readable only once Django is set up
+        # Importable only once Django is set up.
+        from django.conf import settings
 
+        from chat.services import warm_up
+
+        warm_up()
         self.static_prefix = settings.STATIC_URL
         self.static = static_application(settings.STATIC_ROOT, settings.STATIC_URL)
         self.max_json_bytes = settings.MAX_JSON_BYTES

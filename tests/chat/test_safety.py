@@ -1,10 +1,8 @@
 """Emergencies are found in the guests' own wording, look-alikes are left alone."""
 
-import time
-
 import pytest
 
-from chat.safety import Danger, emergency_reply, find_emergency
+from chat.safety import find_emergency
 
 LANGUAGES = ("ja", "en", "zh-TW", "zh-CN", "ko", "fr", "es")
 

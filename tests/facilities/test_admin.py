@@ -15,7 +15,7 @@ OWNED = [Facility, SiteKey, Faq, Conversation, Escalation]
 @pytest.fixture
 def rows(sakura, site_key):
     """An object of each kind at Sakura-ya."""
-    Guest(sakura).ask("may I bring my parrot")
+    Guest(sakura).ask("Can you lend me a surfboard for my parrot?")
     return {
         Facility: sakura,
         SiteKey: SiteKey.objects.get(facility=sakura),

@@ -69,8 +69,8 @@ def test_a_facility_gets_all_texts_and_wordings_searchable(sakura):
 
     assert texts.count() == 30 * 7
     assert wordings.count() == sum(len(t.wordings) for p in PRESETS for t in p.texts.values())
-    assert not texts.filter(lexical=None).exists()
-    assert not wordings.filter(lexical=None).exists()
+    assert not texts.filter(index_version=None).exists()
+    assert not wordings.filter(index_version=None).exists()
     assert set(wordings.values_list("origin", flat=True)) == {"preset"}
 
 

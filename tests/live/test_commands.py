@@ -136,15 +136,15 @@ def test_reindex_repairs_missing_and_outdated_vectors(live):
     with psycopg.connect(
         host=f"{live.home}/run", user="postgres", dbname="yadopera", autocommit=True
     ) as database:
-        database.execute("UPDATE faq_faqtranslation SET lexical = NULL WHERE id % 2 = 0")
-        database.execute("UPDATE faq_faqwording SET lexical_version = 1 WHERE id % 100 = 0")
+        database.execute("UPDATE faq_faqtranslation SET index_version = NULL WHERE id % 2 = 0")
+        database.execute("UPDATE faq_faqwording SET index_version = 1 WHERE id % 100 = 0")
 
         done = live.manage("reindex")
 
         assert done.returncode == 0, done.stderr
         assert int(done.stdout.split()[0]) > 100
         assert live.manage("reindex").stdout.startswith("0 texts")
-        missing = "SELECT count(*) FROM faq_faqtranslation WHERE lexical IS NULL"
+        missing = "SELECT count(*) FROM faq_faqtranslation WHERE index_version IS NULL"
         assert database.execute(missing).fetchone() == (0,)
 
 
@@ -152,7 +152,7 @@ def test_reindex_repairs_missing_and_outdated_vectors(live):
 def test_a_command_says_what_is_wrong_in_one_line(live, command):
     arguments = {
         "import_facility": ["/nowhere"],
-        "export_facility": ["nobody", "/tmp/x"],
+        "export_facility": ["nobody", "out"],
         "evaluate": ["/nowhere"],
         "reindex": ["--slug", "nobody"],
     }[command]

@@ -3,7 +3,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chat.evaluation import BadSet, answer_set, find_sets, score_table, write_answers
+from chat.evaluation import (
+    BadSet,
+    answer_set,
+    find_sets,
+    reliability_table,
+    score_table,
+    write_answers,
+)
 from faq.transfer import ImportProblem
 
 
@@ -27,4 +34,5 @@ class Command(BaseCommand):
                 write_answers(pairs, options["answers"])
             except OSError as error:
                 raise CommandError(f"Cannot write {error.filename}: {error.strerror}.") from None
-        self.stdout.write(score_table(pairs))
+        self.stdout.write(score_table(pairs) + "\n")
+        self.stdout.write(reliability_table(pairs))

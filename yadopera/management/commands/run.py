@@ -1,6 +1,7 @@
 """`make run`: everything a newcomer needs, in one terminal."""
 
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         refuse_taken_port()
         try:
             call_command("migrate", interactive=False, verbosity=0)
+            call_command("reindex", stdout=io.StringIO())  # after an upgrade of the library
             if not Facility.objects.exists():
                 make_demo()
             pages = self.pages()

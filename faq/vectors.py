@@ -1,0 +1,22 @@
+"""Meanings as pgvector's sparse vectors: names are hashed to dimensions.
+
+The inner product of two vectors of one kind is between 0, nothing in common, and 1, the same.
+"""
+
+import zlib
+from typing import Final
+
+from pgvector import SparseVector
+
+from faq.understanding import Weights
+
+#: pgvector's limit for `sparsevec`; 30 bits leave hardly a collision among a text's few names.
+DIMENSIONS: Final = 1_000_000_000
+
+
+def to_vector(weights: Weights) -> SparseVector:
+    entries: dict[int, float] = {}
+    for name, weight in weights.items():
+        dimension = zlib.crc32(name.encode("utf-8", "replace")) % DIMENSIONS
+        entries[dimension] = entries.get(dimension, 0.0) + weight
+    return SparseVector(entries, DIMENSIONS)

@@ -1,0 +1,132 @@
+"""What a text is about: its words, its concepts and its topics, in any language."""
+
+import math
+import tomllib
+
+import pytest
+
+from faq.library import library_files
+from faq.presets import load_presets
+from faq.terms import normalise, terms
+from faq.understanding import load_reader
+from faq.vectors import DIMENSIONS, to_vector
+from faq.vocabulary import Vocabulary, vocabulary_files
+from yadopera.languages import LANGUAGES
+
+
+@pytest.mark.parametrize("path", library_files(), ids=lambda path: path.stem)
+def test_an_intent_of_the_library_is_complete(path):
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+
+    assert data["about"].strip()
+    for language in LANGUAGES:
+        lines = [normalise(line).strip() for line in data[language]]
+        assert len(lines) >= 12
+        assert all(lines)
+        assert len(set(lines)) == len(lines)
+
+
+@pytest.mark.parametrize("path", vocabulary_files(), ids=lambda path: path.stem)
+def test_a_concept_has_words_in_every_language(path):
+    for concept, languages in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        assert set(languages) == set(LANGUAGES), concept
+        assert all(languages.values()), concept
+        assert all("*" not in e[:-1] for entries in languages.values() for e in entries), concept
+
+
+VOCABULARY = Vocabulary(
+    {
+        "bus": ["バス", "bus"],
+        "bus_stop": ["バス停", "bus stop*", "arrêt de bus"],
+        "reserve": ["reserv*", "予約"],
+        "wifi": ["Wi-Fi", "wifi", "和Wi-Fi"],
+        "rain": ["雨"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "concepts"),
+    [
+        ("バスはどこ", {"bus"}),
+        ("バス停はどこ", {"bus_stop"}),
+        ("バス停からバスで", {"bus", "bus_stop"}),
+        ("the BUS leaves", {"bus"}),
+        ("business", set()),
+        ("two bus stops", {"bus", "bus_stop"}),
+        ("ARRET DE BUS ?", {"bus", "bus_stop"}),
+        ("une réservation", {"reserve"}),
+        ("preserve", set()),
+        ("Ｗｉ－Ｆｉ", {"wifi"}),
+        ("wi fi", {"wifi"}),
+        ("", set()),
+        ("梅雨", {"rain"}),
+        ("バス 停", {"bus_stop"}),
+    ],
+)
+def test_a_word_is_found_where_it_stands_and_nowhere_else(text, concepts):
+    assert VOCABULARY.concepts(normalise(text)) == concepts
+
+
+def test_spelling_that_readers_take_for_the_same_is_the_same():
+    assert normalise("ＣＡＦÉ") == normalise("café") == normalise("cafe")
+    assert normalise("が") != normalise("か")
+    assert normalise("Wi-Fi: {wifi_ssid}").strip() == "wi-fi:"
+
+
+def test_terms_survive_endings_and_typos():
+    washing = {term for term, _ in terms("washing")}
+    washed = {term for term, _ in terms("washinng")}
+
+    assert len(washing & washed) >= 4
+
+
+def like(left, right, view):
+    left, right = getattr(left, view), getattr(right, view)
+    return sum(weight * right[name] for name, weight in left.items() if name in right)
+
+
+@pytest.mark.parametrize(
+    ("question", "faq", "other"),
+    [
+        (
+            "my clothes are soaked from the rain",
+            "洗濯物を乾かすことはできますか？",
+            "朝食はありますか？",
+        ),
+        ("¿dónde puedo lavar la ropa?", "洗濯機はありますか？", "駐車場はありますか？"),
+        ("와이파이 비번", "What is the Wi-Fi password?", "What time is check-out?"),
+        ("行李可以先放你們那邊嗎", "Can I leave my luggage before check-in?", "Is there a sauna?"),
+        ("on peut se garer où", "駐車場はありますか？", "自転車を借りられますか？"),
+    ],
+)
+def test_a_question_is_nearer_to_what_it_means_than_to_something_else(question, faq, other):
+    reader = load_reader()
+    asked = reader.read(question)
+
+    assert like(asked, reader.read(faq), "topics") > 2 * like(asked, reader.read(other), "topics")
+
+
+def test_the_starter_faqs_recognise_themselves():
+    reader = load_reader()
+    for preset in load_presets():
+        for text in preset.texts.values():
+            topics = reader.read(text.question).topics
+            assert max(topics, key=topics.get) == preset.intent_key, text.question
+
+
+@pytest.mark.parametrize("text", ["what time is breakfast", "朝ごはん何時", "조식 몇 시"])
+def test_every_view_has_unit_length(text):
+    meaning = load_reader().read(text, "7:30 から 9:30")
+
+    for view in (meaning.terms, meaning.concepts):
+        assert math.isclose(math.hypot(*view.values()), 1.0)
+    assert 0.9 < math.hypot(*meaning.topics.values()) <= 1.0001
+
+
+@pytest.mark.parametrize("text", ["", "😀", "   ", "\x00", "\ud800", "?!", "x" * 1000, "洗" * 1000])
+def test_odd_texts_have_a_meaning_too(text):
+    meaning = load_reader().read(text)
+
+    for view in (meaning.terms, meaning.concepts, meaning.topics):
+        assert to_vector(view).dimensions() == DIMENSIONS
