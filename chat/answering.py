@@ -1,11 +1,13 @@
 """One question in, one answer or an escalation out. Writes nothing.
 
-In this order: danger, then the inn's FAQs, then the inn's own facts, then staff.
+In this order: danger, then manners and the wish for a person, then the inn's FAQs, then the inn's
+own facts, then staff.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from chat.manners import find_manner, manner_reply, wants_person
 from chat.models import Escalation, Message
 from chat.safety import emergency_reply, find_emergency
 from chat.texts import say
@@ -59,6 +61,11 @@ def answer(question: Question) -> Answer:
                 Escalation.Trigger.SAFETY, Escalation.Mode.NORMAL, f"Danger: {danger.value}."
             ),
         )
+    if manner := find_manner(question.text):
+        reply = manner_reply(manner, question.language)
+        return Answer(reply, Message.Source.MANNERS, confidence=1.0)
+    if wants_person(question.text):
+        return call_person(question)
     ranking = search_faqs(question.facility, question.text)
     return (
         answer_from_faq(question, ranking)
@@ -122,6 +129,19 @@ def give(
     elif written_in != question.language:
         content = f"{say('as_written', question.language)}\n{content}"
     return Answer(content, source, confidence, matched_faq_ids=ids_of(ranking))
+
+
+def call_person(question: Question) -> Answer:
+    return Answer(
+        say("staff_called", question.language),
+        Message.Source.HANDED_OVER,
+        confidence=1.0,
+        handover=Handover(
+            Escalation.Trigger.STAFF_MODE,
+            Escalation.Mode.NORMAL,
+            "The guest asked for a person.",
+        ),
+    )
 
 
 def hand_over(question: Question, ranking: Ranking) -> Answer:

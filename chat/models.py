@@ -122,6 +122,7 @@ class Message(models.Model):
         FAQ = "faq", _("FAQ")
         FACT = "fact", _("the inn's facts")
         SAFETY = "safety", _("emergency text")
+        MANNERS = "manners", _("a courtesy")
         SCAN_CODE = "scan_code", _("asked to scan the code at the inn")
         HANDED_OVER = "handed_over", _("handed to staff")
 

@@ -57,7 +57,7 @@ class MessageOut(Schema):
     role: Literal["user", "assistant", "system", "staff"]
     content: str
     language: LanguageCode
-    #: faq, fact, safety, scan_code or handed_over; empty for what people wrote.
+    #: faq, fact, safety, manners, scan_code or handed_over; empty for what people wrote.
     source: str
     ai_confidence: float | None
     matched_faq_ids: list[int]
