@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
 from chat import schemas, services, sessions
-from chat.models import SESSION_LIFE, Conversation, Message
+from chat.models import SESSION_LIFE, Conversation
 from chat.texts import say
 from facilities.models import Facility
 from faq.services import top_questions
@@ -152,9 +152,10 @@ def get_history(
 def post_feedback(request: HttpRequest, payload: schemas.FeedbackIn) -> dict[str, object]:
     """Thumbs up or down for one answer in the guest's own conversation."""
     enforce(request, "chat", session=payload.session_id or "")
-    session_id = payload.session_id or session_from_cookie(request, payload.message_id)
+    facility = services.facility_of_message(payload.message_id)
+    session_id = payload.session_id or request.COOKIES.get(cookie_name(facility.pk), "")
     feedback = services.vote(
-        sessions.find_conversation(session_id),
+        sessions.find_conversation(session_id, facility=facility),
         message_id=payload.message_id,
         feedback_type=payload.feedback_type,
     )
@@ -164,17 +165,6 @@ def post_feedback(request: HttpRequest, payload: schemas.FeedbackIn) -> dict[str
         "feedback_type": feedback.feedback_type,
         "created_at": feedback.created_at,
     }
-
-
-def session_from_cookie(request: HttpRequest, message_id: int) -> str:
-    """The session this browser has at the facility of the message; whether the message is in it
-    is for `vote` to decide."""
-    facility_id = (
-        Message.objects.filter(pk=message_id)
-        .values_list("conversation__facility_id", flat=True)
-        .first()
-    )
-    return request.COOKIES.get(cookie_name(facility_id), "") if facility_id else ""
 
 
 @router.post("/chat/escalate", response=schemas.EscalateOut, auth=None)

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 #: Longer messages say more than manners.
 MAX_LENGTH: Final = 120
-_WITHOUT_SPACES: Final = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3130-\u318f\u3400-\u9fff々\uac00-\ud7af]")
+_WITHOUT_SPACES: Final = re.compile(
+    "[\u1100-\u11ff\u3041-\u30ff\u3130-\u318f\u3400-\u9fff々\uac00-\ud7af]"
+)
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
 _DRAWN_OUT: Final = re.compile(r"(.)\1{2,}")
 #: What `..` stands for: up to four words, or twelve characters where there are no spaces.

@@ -26,8 +26,8 @@ A phrase is written the way a guest would type it, in lower case or not, with or
 ``a|b``        two whole phrases on one line
 =============  ===========================================================================
 
-Gaps are less than half as wide in ``innocent``: a look-alike must not swallow an emergency next to it.
-Every phrase needs at least one part that must be there; one made of gaps only is refused.
+Gaps are less than half as wide in ``innocent``: a look-alike must not swallow the emergency next
+to it. Every phrase needs at least one part that must be there; one made of gaps only is refused.
 """
 
 import re
@@ -145,6 +145,7 @@ class _WordScript:
     gap, widths, narrow = r"(?: [^ .]+){{0,{}}}?", (4, 7), (2, 3)
     last, stop = _Part(r"(?= \Z)"), _Part(r"(?= \. | \Z)")
     end, cut = "(?= )", " _"
+    letter = re.compile(r"[a-z0-9]")
 
     @staticmethod
     def view(text: str) -> str:
@@ -166,6 +167,7 @@ class _CharacterScript:
     gap, widths, narrow = r"[^。]{{0,{}}}?", (7, 14), (2, 6)
     last, stop = _Part(r"\Z"), _Part(r"(?=。|\Z)")
     end, cut = "", "_"
+    letter = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
     @staticmethod
     def view(text: str) -> str:
@@ -320,7 +322,10 @@ class _Book:
 
     def find(self, text: str) -> str | None:
         """The gravest list that has a phrase in the message."""
-        view = self._without_innocents(self._corrected(self.script.view(text)))
+        view = self.script.view(text)
+        if not self.script.letter.search(view):
+            return None
+        view = self._without_innocents(self._corrected(view))
         hits = self.dangers.candidates(view)
         hits.sort(key=lambda phrase: _RANKS.index(phrase.rank))
         return next((phrase.rank for phrase in hits if phrase.pattern.search(view)), None)

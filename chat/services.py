@@ -172,6 +172,15 @@ def call_staff(conversation: Conversation) -> tuple[Escalation, str]:
     return call, text
 
 
+def facility_of_message(message_id: int) -> Facility:
+    """The facility at which this was said, to tell which of a device's sessions is meant; whether
+    the message is in that session is for `vote` to decide. Raises NotFound."""
+    message = Message.objects.select_related("conversation__facility").filter(pk=message_id).first()
+    if message is None:
+        raise NotFound("no such message")
+    return message.conversation.facility
+
+
 def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> GuestFeedback:
     """The guest's verdict on an answer in his own conversation; his last one counts.
 

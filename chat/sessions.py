@@ -130,6 +130,8 @@ def link_device(*, facility: Facility, code: str, session_id: str) -> Conversati
     primary, device = locked[token.conversation_id], locked[device.pk]
     if primary.joined_id == device.pk or device.joined_id == primary.pk or primary == device:
         return primary.joined or primary
+    if primary.joined_id or device.joined_id:
+        raise NotFound("joined to a third device meanwhile")
     merge(device, into=primary)
     return primary
 
