@@ -1,6 +1,8 @@
 """Emergencies are found in the guests' own wording, look-alikes are left alone."""
 
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -507,6 +509,20 @@ def _cases(sentences: dict[str, str]) -> list[tuple[str, str]]:
         for language, lines in sentences.items()
         for line in lines.strip().splitlines()
     ]
+
+
+CASES = tomllib.loads(Path(__file__).with_name("safety_cases.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_emergency_of_an_earlier_round_is_missed_again(language: str) -> None:
+    assert len(CASES["emergencies"][language]) >= 150
+    assert [m for m in CASES["emergencies"][language] if not find_emergency(m)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_lookalike_of_an_earlier_round_alarms_again(language: str) -> None:
+    assert [m for m in CASES["look_alikes"][language] if find_emergency(m)] == []
 
 
 @pytest.mark.parametrize(("language", "message"), _cases(EMERGENCIES))
