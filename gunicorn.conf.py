@@ -3,7 +3,7 @@
 import os
 
 worker_class = "asgi"
-# Loaded once and shared by all web processes: the trained library alone takes 2 s and 60 MB.
+# Loaded once and shared by all web processes: the model that reads questions alone takes 30 MB.
 preload_app = True
 # A host names the PORT on which it looks for us; without one this is somebody's own machine.
 bind = f"0.0.0.0:{os.environ['PORT']}" if os.environ.get("PORT") else "127.0.0.1:8000"
@@ -13,3 +13,5 @@ worker_connections = 5000
 # A restart waits this long for answers under way; a host kills after 30 s.
 graceful_timeout = 20
 keepalive = 5
+# Nobody here controls a running server through a socket in the home folder.
+control_socket_disable = True

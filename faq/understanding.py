@@ -2,22 +2,27 @@
 
 *Terms* are words and pieces of words. *Concepts* come from the vocabulary. *Topics* are the
 intents of the library that the text may be an instance of, by a naive Bayes classifier trained on
-the library's phrasings when the process starts (four seconds; nothing to store, nothing to go
-stale). It compares a guest's words and an inn's FAQ by what both are about: 'my clothes are soaked'
-and 洗濯物を乾かすことはできますか share no word, but the same topic.
+the library's phrasings. It compares a guest's words and an inn's FAQ by what both are about: 'my
+clothes are soaked' and 洗濯物を乾かすことはできますか share no word, but the same topic.
 
 The classifier is multinomial naive Bayes over features weighed by inverse document frequency and
 scaled to unit length (Rennie et al., "Tackling the Poor Assumptions of Naive Bayes Text
 Classifiers", 2003, section 4), with its probabilities flattened by TEMPERATURE.
 """
 
+import contextlib
+import json
 import math
+import tempfile
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
+
+from django.conf import settings
 
 from faq.library import library_version, load_library
 from faq.terms import normalise, terms
@@ -55,44 +60,66 @@ class Meaning:
     topics: Weights
 
 
+@dataclass
+class Model:
+    """What training leaves: a naive Bayes classifier, laid out flat."""
+
+    intents: list[str]
+    #: feature -> inverse document frequency among the phrasings.
+    rarity: Weights
+    unseen_rarity: float
+    #: By intent: what a feature of weight 1 that it never showed adds to its log-likelihood.
+    baseline: list[float]
+    #: feature -> where its entries lie in the two arrays.
+    slices: dict[str, tuple[int, int]]
+    #: Numbers of intents that showed the feature, and what that adds to their log-likelihoods.
+    numbers: "array[int]"
+    gains: "array[float]"
+
+
+def train(library: dict[str, list[str]]) -> Model:
+    """The classifier of `library`, intent -> phrasings."""
+    intents = sorted(library)
+    examples = [
+        (number, features(normalise(line)))
+        for number, intent in enumerate(intents)
+        for line in library[intent]
+    ]
+    seen = Counter(feature for _, found in examples for feature in found)
+    rarity = {feature: math.log(len(examples) / count) for feature, count in seen.items()}
+    counts: defaultdict[str, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
+    totals = [0.0] * len(intents)
+    for number, found in examples:
+        for feature, weight in unit({f: w * rarity[f] for f, w in found.items()}).items():
+            counts[feature][number] += weight
+            totals[number] += weight
+    floor = SMOOTHING * UNSEEN_SHARE
+    model = Model(
+        intents=intents,
+        rarity=rarity,
+        unseen_rarity=math.log(len(examples)),
+        baseline=[math.log(floor / (total + SMOOTHING)) for total in totals],
+        slices={},
+        numbers=array("H"),
+        gains=array("f"),
+    )
+    for feature, by_intent in counts.items():
+        start = len(model.numbers)
+        model.numbers.extend(by_intent)
+        model.gains.extend([math.log1p(count / floor) for count in by_intent.values()])
+        model.slices[feature] = (start, len(model.numbers))
+    return model
+
+
 class Reader:
-    """Reads texts; trained on intent -> phrasings."""
+    """Reads texts with a trained model."""
 
-    def __init__(self, library: dict[str, list[str]]) -> None:
-        self.intents = sorted(library)
-        examples = [
-            (number, features(normalise(line)))
-            for number, intent in enumerate(self.intents)
-            for line in library[intent]
-        ]
-        seen = Counter(feature for _, found in examples for feature in found)
-        self.unseen_rarity = math.log(len(examples))
-        self.rarity = {f: math.log(len(examples) / n) for f, n in seen.items()}
-        self._train(examples)
-
-    def _train(self, examples: list[tuple[int, Weights]]) -> None:
-        counts: defaultdict[str, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
-        totals = [0.0] * len(self.intents)
-        for number, found in examples:
-            for feature, weight in unit(self._weigh(found)).items():
-                counts[feature][number] += weight
-                totals[number] += weight
-        floor = SMOOTHING * UNSEEN_SHARE
-        #: What a feature of weight 1 that an intent never showed adds to its log-likelihood.
-        self.baseline = [math.log(floor / (total + SMOOTHING)) for total in totals]
-        #: feature -> where its entries lie in the two arrays below.
-        self.slices: dict[str, tuple[int, int]] = {}
-        self.numbers = array("H")
-        self.gains = array("f")
-        for feature, by_intent in counts.items():
-            start = len(self.numbers)
-            self.numbers.extend(by_intent)
-            self.gains.extend(math.log((n + floor) / floor) for n in by_intent.values())
-            self.slices[feature] = (start, len(self.numbers))
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
     def _weigh(self, found: Weights) -> Weights:
         return {
-            feature: weight * self.rarity.get(feature, self.unseen_rarity)
+            feature: weight * self.model.rarity.get(feature, self.model.unseen_rarity)
             for feature, weight in found.items()
         }
 
@@ -116,25 +143,25 @@ class Reader:
 
     def topics(self, found: Weights) -> Weights:
         """intent -> probability, for the likeliest intents; empty when nothing is known."""
-        likelihoods = [0.0] * len(self.intents)
+        model = self.model
+        likelihoods = [0.0] * len(model.intents)
         known = 0.0
         for feature, weight in unit(self._weigh(found)).items():
-            if feature in self.slices:
+            if feature in model.slices:
                 known += weight
-                start, end = self.slices[feature]
-                for entry in range(start, end):
-                    likelihoods[self.numbers[entry]] += weight * self.gains[entry]
+                for entry in range(*model.slices[feature]):
+                    likelihoods[model.numbers[entry]] += weight * model.gains[entry]
         if not known:
             return {}
         scores = [
             TEMPERATURE * (gain + known * base)
-            for gain, base in zip(likelihoods, self.baseline, strict=True)
+            for gain, base in zip(likelihoods, model.baseline, strict=True)
         ]
         highest = max(scores)
         shares = [math.exp(score - highest) for score in scores]
         total = sum(shares)
         best = sorted(range(len(shares)), key=lambda n: -shares[n])[:TOPICS_KEPT]
-        return {self.intents[n]: shares[n] / total for n in best}
+        return {model.intents[n]: shares[n] / total for n in best}
 
 
 def unit(weights: Weights) -> Weights:
@@ -165,8 +192,58 @@ def _concept_weights(normalised: str) -> Weights:
 
 @cache
 def load_reader() -> Reader:
-    """The reader of this process; the first call trains it."""
-    return Reader(load_library())
+    """The reader of this process. The first process after a change of the library trains it, in
+    three seconds; the others take what that one has left in YADOPERA_HOME."""
+    path = settings.YADOPERA_HOME / f"understanding-{version():x}"
+    model = restore(path)
+    if model is None:
+        model = train(load_library())
+        # A folder that cannot be written costs every start three seconds, and nothing else.
+        with contextlib.suppress(OSError):
+            keep(model, path)
+    return Reader(model)
+
+
+def keep(model: Model, path: Path) -> None:
+    """Write `model`: a line of JSON, then its two arrays. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = {
+        "intents": model.intents,
+        "unseen_rarity": model.unseen_rarity,
+        "baseline": model.baseline,
+        "features": list(model.rarity),
+        "rarities": list(model.rarity.values()),
+        "slices": [model.slices[feature] for feature in model.rarity],
+        "entries": len(model.numbers),
+    }
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(json.dumps(head).encode() + b"\n")
+        model.numbers.tofile(file)
+        model.gains.tofile(file)
+    # Renamed when complete: another process never sees half a file.
+    Path(file.name).replace(path)
+
+
+def restore(path: Path) -> Model | None:
+    """What `keep` has written; None when there is nothing or it cannot be read."""
+    numbers, gains = array("H"), array("f")
+    try:
+        with path.open("rb") as file:
+            head = json.loads(file.readline())
+            numbers.fromfile(file, head["entries"])
+            gains.fromfile(file, head["entries"])
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+    names = head["features"]
+    return Model(
+        intents=head["intents"],
+        rarity=dict(zip(names, head["rarities"], strict=True)),
+        unseen_rarity=head["unseen_rarity"],
+        baseline=head["baseline"],
+        slices=dict(zip(names, map(tuple, head["slices"]), strict=True)),
+        numbers=numbers,
+        gains=gains,
+    )
 
 
 def version() -> int:

@@ -11,7 +11,7 @@ import re
 import tomllib
 import zlib
 from collections import defaultdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,11 @@ class Vocabulary:
         for concept, entries in concepts.items():
             for entry in entries:
                 self._add(concept, entry)
-        self.longest_string = max(map(len, self.strings), default=0)
+        #: First character -> the lengths of the strings that begin with it.
+        self.lengths: defaultdict[str, set[int]] = defaultdict(set)
+        for string in self.strings:
+            self.lengths[string[0]].add(len(string))
+        self._stems_of = lru_cache(maxsize=20_000)(self._find_stems)
 
     def _add(self, concept: str, entry: str) -> None:
         goes_on = entry.endswith("*")
@@ -57,26 +61,34 @@ class Vocabulary:
         return self._in_strings(unspaced) | self._in_words(_WORD.findall(normalised))
 
     def _in_strings(self, text: str) -> set[str]:
+        heard = [
+            (length, start)
+            for start, first in enumerate(text)
+            for length in self.lengths.get(first, ())
+            if text[start : start + length] in self.strings
+        ]
         found: set[str] = set()
-        taken = [False] * len(text)
-        for length in range(min(self.longest_string, len(text)), 0, -1):
-            for start in range(len(text) - length + 1):
-                concepts = self.strings.get(text[start : start + length])
-                if concepts and not any(taken[start : start + length]):
-                    found |= concepts
-                    taken[start : start + length] = [True] * length
+        taken: set[int] = set()
+        for length, start in sorted(heard, reverse=True):
+            places = range(start, start + length)
+            if taken.isdisjoint(places):
+                taken.update(places)
+                found |= self.strings[text[start : start + length]]
         return found
 
     def _in_words(self, words: list[str]) -> set[str]:
         found: set[str] = set()
         for position, word in enumerate(words):
-            for length in range(MIN_STEM, len(word) + 1):
-                found |= self.stems.get(word[:length], set())
+            found |= self._stems_of(word)
             for phrase, goes_on, concept in self.phrases.get(word, ()):
                 heard = tuple(words[position : position + len(phrase)])
                 if heard == phrase or (goes_on and _goes_on(heard, phrase)):
                     found.add(concept)
         return found
+
+    def _find_stems(self, word: str) -> frozenset[str]:
+        beginnings = (word[:length] for length in range(MIN_STEM, len(word) + 1))
+        return frozenset().union(*(self.stems.get(beginning, ()) for beginning in beginnings))
 
 
 def _goes_on(heard: tuple[str, ...], phrase: tuple[str, ...]) -> bool:

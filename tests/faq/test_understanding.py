@@ -8,7 +8,7 @@ import pytest
 from faq.library import library_files
 from faq.presets import load_presets
 from faq.terms import normalise, terms
-from faq.understanding import load_reader
+from faq.understanding import Reader, features, keep, load_reader, restore, train
 from faq.vectors import DIMENSIONS, to_vector
 from faq.vocabulary import Vocabulary, vocabulary_files
 from yadopera.languages import LANGUAGES
@@ -130,3 +130,26 @@ def test_odd_texts_have_a_meaning_too(text):
 
     for view in (meaning.terms, meaning.concepts, meaning.topics):
         assert to_vector(view).dimensions() == DIMENSIONS
+
+
+def test_a_kept_model_reads_as_the_trained_one_and_half_a_file_is_no_model(tmp_path):
+    model = train({"tea": ["is there tea", "お茶"], "bath": ["the bath", "お風呂"]})
+    path = tmp_path / "home" / "model"
+    keep(model, path)
+
+    kept = restore(path)
+
+    assert kept == model
+    found = features(normalise("green tea"))
+    assert Reader(kept).topics(found) == Reader(model).topics(found)
+    assert [file.name for file in path.parent.iterdir()] == ["model"]
+    path.write_bytes(path.read_bytes()[:-4])
+    assert restore(path) is None
+    assert restore(tmp_path / "none") is None
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path, settings):
+    (tmp_path / "file").write_text("")
+    settings.YADOPERA_HOME = tmp_path / "file"
+
+    assert load_reader.__wrapped__().read("wifi").topics
