@@ -1,6 +1,11 @@
 """The web process."""
 
 import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+load_dotenv(Path(__file__).with_name(".env"))
 
 worker_class = "asgi"
 # Loaded once and shared by all web processes: the model that reads questions alone takes 30 MB.

@@ -1,8 +1,10 @@
 """Conversations, to read, and escalations, to resolve."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -28,8 +30,21 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
     inlines = [MessageInline]
 
 
+class EscalationForm(ModelForm):
+    def clean_resolved_at(self) -> datetime | None:
+        resolved_at: datetime | None = self.cleaned_data["resolved_at"]
+        calls = Escalation.objects.unresolved().filter(
+            conversation=self.instance.conversation, message=None
+        )
+        is_call = self.instance.message is None
+        if resolved_at is None and is_call and calls.exclude(pk=self.instance.pk).exists():
+            raise ValidationError(_("The guest has called again since; that call is open."))
+        return resolved_at
+
+
 @admin.register(Escalation)
 class EscalationAdmin(OwnedAdmin):
+    form = EscalationForm
     list_display = ["created_at", "trigger_type", "question", "resolved_at"]
     list_select_related = ["message"]
     list_filter = ["trigger_type"]
@@ -46,5 +61,6 @@ class EscalationAdmin(OwnedAdmin):
     def save_model(
         self, request: HttpRequest, obj: Escalation, form: ModelForm, change: bool
     ) -> None:
-        obj.resolved_by = signed_in(request) if obj.resolved_at else None
+        if "resolved_at" in form.changed_data:
+            obj.resolved_by = signed_in(request) if obj.resolved_at else None
         super().save_model(request, obj, form, change)

@@ -20,6 +20,7 @@ _WITHOUT_SPACES: Final = re.compile(
 )
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
 _DRAWN_OUT: Final = re.compile(r"(.)\1{2,}")
+FRIENDLY_EMOJI: Final = frozenset("👍👌🙏😊🙂😀😃😄😁😆😅🤗🥰😍😘❤🧡💛💚💙💜🎉👏✨🌸🙌💕☺")
 #: What `..` stands for: up to four words, or twelve characters where there are no spaces.
 _WORDS_BETWEEN: Final = r"(?: \w+){0,4}? "
 _CHARACTERS_BETWEEN: Final = ".{0,12}?"
@@ -71,7 +72,9 @@ def squeeze(text: str) -> str:
 
 
 def _says_it_with_emoji(text: str) -> bool:
-    return any(unicodedata.category(char) == "So" for char in text)
+    """Nothing but friendly ones: 🔥 or ❓ alone may mean anything."""
+    emoji = {char for char in text if unicodedata.category(char) == "So"}
+    return bool(emoji) and emoji <= FRIENDLY_EMOJI
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,9 @@ def store_answer(question: Message, answer: answering.Answer, *, started: float)
     """
     try:
         with transaction.atomic():
-            # Read again: the conversation may have been joined to another device's meanwhile.
+            # The conversation may be joined to another device's meanwhile; it is locked before
+            # its messages, as joining does, so that neither waits for the other for ever.
+            lock(question.conversation)
             question = Message.objects.select_for_update(of=("self",)).get(pk=question.pk)
             reply = Message.objects.create(
                 conversation_id=question.conversation_id,

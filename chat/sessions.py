@@ -30,6 +30,8 @@ def find_conversation(session_id: str, *, facility: Facility | None = None) -> C
     Without `facility` (calls of older clients that name none) the id alone decides; a device's
     own id, used at several inns, then means the conversation it last wrote in.
     """
+    if "\x00" in session_id:  # from a cookie, which no schema has checked
+        raise NotFound("no such session")
     found = Conversation.objects.alive().called(session_id)
     if facility is not None:
         found = found.for_facility(facility)
@@ -150,7 +152,8 @@ def merge(device: Conversation, *, into: Conversation) -> None:
     escalations.update(conversation=into)
     SessionToken.objects.filter(conversation=device).delete()
     device.devices.update(joined=into, expires_at=into.expires_at)
-    into.site_key = into.site_key or device.site_key
-    into.save(update_fields=["site_key"])
+    if device.is_on_site and not into.is_on_site:
+        into.site_key = device.site_key
+        into.save(update_fields=["site_key"])
     device.joined, device.expires_at = into, into.expires_at
     device.save(update_fields=["joined", "expires_at"])

@@ -23,8 +23,19 @@ def guest_page(request: HttpRequest, slug: str) -> HttpResponse:
         "facility": facility,
         "facts": facility.facts(language),
         "language": language,
-        "languages": [(code, LANGUAGES[code]) for code in facility.languages],
+        "languages": [
+            (code, LANGUAGES[code], query_with(request, language=code))
+            for code in facility.languages
+        ],
         "top_questions": top_questions(facility, language),
         "words": page_words()[language],
     }
     return render(request, "chat/guest_page.html", context)
+
+
+def query_with(request: HttpRequest, **changes: str) -> str:
+    """This page's query with `changes`: the key of the QR code stays in it."""
+    query = request.GET.copy()
+    for name, value in changes.items():
+        query[name] = value
+    return query.urlencode()

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from django.contrib.auth import authenticate
+from django.contrib import auth
 from django.http import HttpRequest
 from ninja import Router
 
@@ -19,7 +19,7 @@ router = Router(tags=["staff"])
 def login(request: HttpRequest, payload: LoginIn) -> dict[str, object]:
     """A bearer token for a week."""
     enforce(request, "login", session=payload.email.lower())
-    user = authenticate(request, username=payload.email, password=payload.password)
+    user = auth.authenticate(request, username=payload.email, password=payload.password)
     if not isinstance(user, User):
         raise Unauthorized("wrong email address or password")
     _token, secret = AccessToken.issue(user)
@@ -39,7 +39,9 @@ def me(request: HttpRequest) -> dict[str, object]:
 
 @router.post("/logout")
 def logout(request: HttpRequest) -> dict[str, bool]:
-    """Revoke the bearer token of this request."""
+    """Revoke the bearer token of this request, or end the admin's session."""
+    if not request.headers.get("Authorization"):
+        auth.logout(request)
     sign_out(request.headers.get("Authorization", "").partition(" ")[2])
     return {"success": True}
 
@@ -54,7 +56,7 @@ def user_out(user: User) -> dict[str, object]:
         "role": role,
         "facility_id": membership.facility_id if membership else None,
         "is_active": user.is_active,
-        # Accounts are made by an owner or an operator, who vouch for the address.
+        # Accounts are made by an operator, who vouches for the address.
         "email_verified": True,
         "show_onboarding_modal": False,
     }

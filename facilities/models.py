@@ -64,6 +64,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.full_name or self.email
 
+    def set_password(self, raw_password: str | None) -> None:
+        """A new password ends every bearer token: whoever stole one is out."""
+        super().set_password(raw_password)
+        if self.pk:
+            AccessToken.objects.filter(user=self).delete()
+
 
 class FacilityQuerySet(models.QuerySet["Facility"]):
     def for_user(self, user: User | AnonymousUser) -> Self:
@@ -131,7 +137,7 @@ class Facility(models.Model):
     )
     languages = ArrayField(
         models.CharField(max_length=5, choices=LANGUAGE_CHOICES),
-        verbose_name=_("languages offered to guests"),
+        verbose_name=_("languages offered on the guest page"),
         default=default_languages,
     )
     check_in_time = models.TimeField(_("check-in from"), null=True, blank=True)

@@ -20,6 +20,7 @@ from chat.texts import say
 from facilities.models import AccessToken, User
 from yadopera.errors import DomainError, InvalidRequest
 from yadopera.languages import negotiate_language
+from yadopera.rate_limit import enforce
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,18 @@ class BearerToken(HttpBearer):
         if found is None:
             return None
         request.user = found.user
+        enforce(request, "staff", session=str(found.user_id))
         return found.user
 
 
 class SignedInStaff(SessionAuth):
     """The session of the admin; unsafe methods need the CSRF token."""
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
+        user = super().authenticate(request, key)
+        if user is not None:
+            enforce(request, "staff", session=str(user.pk))
+        return user
 
 
 class StrictJson(Parser):

@@ -10,8 +10,10 @@ from django.core.asgi import get_asgi_application
 from whitenoise import WhiteNoise
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
-# A web process answers many guests at once over a few connections that it keeps open.
-os.environ.setdefault("DATABASE_POOL_SIZE", "10")
+# Tells the settings that many guests are answered at once, over a few connections kept open.
+os.environ.setdefault("YADOPERA_PROCESS", "web")
+
+HEALTH = "/api/v1/health"
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -56,11 +58,15 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return  # no websockets and no lifespan hooks here
-        if scope["path"].startswith(self.static_prefix):
-            await self.static(scope, receive, send)
+        if scope["path"] == HEALTH:
+            # A load balancer asks by address, not by one of the names in ALLOWED_HOSTS.
+            await send_json(send, 200, {"status": "ok"})
             return
+        is_static = scope["path"].startswith(self.static_prefix)
         try:
-            await self.django(scope, self.limited(scope, receive), send)
+            await (self.static if is_static else self.django)(
+                scope, self.limited(scope, receive), send
+            )
         except BodyTooLarge:
             # Django reads the whole body before it answers, so nothing has been sent yet.
             await send_too_large(send)
@@ -91,8 +97,14 @@ async def send_too_large(send: Send) -> None:
         "error": {"code": "PAYLOAD_TOO_LARGE", "message": message, "details": {}},
         "detail": message,
     }
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send_json(send, 413, body, (b"connection", b"close"))
+
+
+async def send_json(send: Send, status: int, body: Any, *headers: tuple[bytes, bytes]) -> None:
+    content_type = (b"content-type", b"application/json; charset=utf-8")
+    fresh = (b"cache-control", b"no-store")
+    start = {"type": "http.response.start", "status": status}
+    await send({**start, "headers": [content_type, fresh, *headers]})
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 

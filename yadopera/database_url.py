@@ -53,6 +53,8 @@ def parse_database_url(url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 0,
+        # A restarted server leaves dead connections in the pool.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": libpq_options(parts.query),
     }
 

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, locale, security
@@ -73,6 +74,16 @@ class ErrorShapeMiddleware(Inline):
         shaped = error_response(request, 405)
         shaped["Allow"] = response["Allow"]
         return shaped
+
+
+class NoNulMiddleware(Inline):
+    """PostgreSQL refuses NUL in any text; nobody honest sends one in an address or a cookie."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if "%00" in request.META.get("QUERY_STRING", "") or any(
+            "\x00" in value for value in request.COOKIES.values()
+        ):
+            raise BadRequest("NUL in the query string or in a cookie")
 
 
 class SessionMiddleware(StaffOnly, sessions.SessionMiddleware):

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
 from environs import Env, EnvError
 
 from yadopera.database_url import parse_database_url
@@ -20,8 +21,8 @@ from yadopera.rate_limit import parse_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+load_dotenv(BASE_DIR / ".env")  # what the environment already says stays
 env = Env()
-env.read_env(str(BASE_DIR / ".env"), recurse=False)
 
 
 def read(reader: Any, name: str, default: Any, expected: str) -> Any:
@@ -100,6 +101,8 @@ if not SECRET_KEY:
 PUBLIC_BASE_URL = read_url(
     "PUBLIC_BASE_URL", f"http://localhost:{PORT}", {"http", "https"}, "https://inn.example.com"
 ).rstrip("/")
+if urlsplit(PUBLIC_BASE_URL).path:
+    raise ImproperlyConfigured("PUBLIC_BASE_URL must be an address without a path.")
 _public_host = urlsplit(PUBLIC_BASE_URL).hostname or "localhost"
 ALLOWED_HOSTS = read_list("ALLOWED_HOSTS") or [
     "localhost",
@@ -162,6 +165,7 @@ MIDDLEWARE = [
     "yadopera.middleware.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "yadopera.middleware.ErrorShapeMiddleware",
+    "yadopera.middleware.NoNulMiddleware",
     "yadopera.middleware.SessionMiddleware",
     "yadopera.middleware.LocaleMiddleware",
     "yadopera.middleware.CommonMiddleware",
@@ -206,14 +210,20 @@ DATABASES = {
         os.environ.get("DATABASE_URL", "").strip() or EMBEDDED.database_url
     )
 }
-#: Connections kept open per web process; 0, as in commands and workers, opens one when needed.
+#: Connections kept open per web process; commands and workers open one when they need it.
 #: Two web processes of 10 stay within the 20 that the smallest hosted databases leave free.
-_pool_size = read(env.int, "DATABASE_POOL_SIZE", 0, "a number of connections, 0 or more")
+_pool_size = read(
+    env.int,
+    "DATABASE_POOL_SIZE",
+    10 if os.environ.get("YADOPERA_PROCESS") == "web" else 0,
+    "a number of connections, 0 or more",
+)
 if _pool_size:
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": min(2, _pool_size),
         "max_size": _pool_size,
-        "timeout": 10,
+        # A guest is better told at once than kept waiting.
+        "timeout": 3,
     }
 
 REDIS_URL = read_url(

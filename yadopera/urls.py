@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/v1/health", views.health, name="health"),
     path("api/v1/ready", views.ready, name="ready"),
     path("api/v1/", api.urls),
+    path("admin/login/", views.admin_login),
     path("admin/", admin.site.urls),
     path("f/", include("chat.urls")),
 ]

@@ -2,13 +2,17 @@
 
 import json
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from yadopera.api import api, error_response
+from yadopera.errors import RateLimited
 from yadopera.health import check_readiness
+from yadopera.rate_limit import enforce
 
 GREETING = {"message": "やどぺら API v0.3", "status": "ok"}
 
@@ -39,7 +43,7 @@ def openapi(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """The process is up. Touches nothing else."""
+    """The process is up. Touches nothing else; under ASGI `yadopera.asgi` answers already."""
     return JsonResponse({"status": "ok"})
 
 
@@ -50,6 +54,19 @@ def ready(request: HttpRequest) -> HttpResponse:
     all_well, parts = check_readiness()
     body = {"status": "ok" if all_well else "unavailable", **parts}
     return JsonResponse(body, status=200 if all_well else 503)
+
+
+@never_cache
+def admin_login(request: HttpRequest) -> HttpResponseBase:
+    """The admin's own sign-in, as often as the API's."""
+    if request.method == "POST":
+        try:
+            enforce(request, "login", session=request.POST.get("username", "").lower())
+        except RateLimited as limit:
+            response = _page_or_body(request, 429)
+            response["Retry-After"] = str(limit.retry_after_seconds)
+            return response
+    return admin.site.login(request)
 
 
 # Errors outside the API's own routes ------------------------------------------------------------

@@ -9,6 +9,9 @@ const messages = document.querySelector("#messages");
 const address = new URLSearchParams(location.search);
 const sessionKey = `yadopera-session-${facility}`;
 
+// Named before the first question: a first one that is sent twice then opens one conversation.
+if (!localStorage.getItem(sessionKey)) localStorage.setItem(sessionKey, newId());
+
 let waiting = null; // the question that has not arrived yet
 
 function show(role, text) {

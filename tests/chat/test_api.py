@@ -421,3 +421,28 @@ def test_a_closed_facility_is_not_there(guest):
     assert guest.get("/facility/sakura").status_code == 404
     response = guest.post("/chat", facility_id=guest.facility.pk, message="hello")
     assert response.status_code == 404
+
+
+def test_a_valid_key_survives_joining_a_device_whose_key_was_revoked(guest, sakura, site_key):
+    guest.ask("hello", site_key=site_key)
+    sakura.site_keys.update(revoked_at=timezone.now())
+    tablet = Guest(sakura)
+    tablet.ask("hello", site_key=sakura.site_keys.create().key)
+
+    assert link(tablet, code_of(guest)["token"], tablet.session_id).status_code == 200
+
+    assert "hanami-1234" in guest.ask("what is the wifi password")["message"]["content"]
+
+
+def test_the_language_links_of_the_page_keep_the_key_of_the_code(client, sakura):
+    page = client.get("/f/sakura?location=entrance&k=abc").content.decode()
+
+    assert 'href="?location=entrance&amp;k=abc&amp;language=fr"' in page
+
+
+def test_a_nul_in_a_cookie_or_a_query_is_refused(guest):
+    guest.client.cookies["yadopera_session_1"] = "a\x00b"
+    response = guest.post("/chat/feedback", message_id=1, feedback_type="positive")
+
+    assert response.status_code == 400
+    assert guest.get("/facility/sakura?location=%00").status_code == 400

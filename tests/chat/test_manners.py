@@ -72,6 +72,9 @@ def test_a_message_that_is_nothing_but_manners_is_known(text, manner):
         "15:00?",
         "",
         "???",
+        "🔥",
+        "🩸",
+        "❓",
     ],
 )
 def test_a_message_that_says_more_is_a_question(text):

@@ -3,8 +3,10 @@
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 
 from chat.models import Conversation, Escalation
+from chat.services import call_staff
 from facilities.models import Facility, SiteKey
 from faq.models import Faq
 from tests.conftest import Guest
@@ -112,3 +114,27 @@ def test_a_facility_made_in_the_admin_starts_with_the_starter_faqs(client, djang
 
     assert response.status_code == 302, response.context["errors"]
     assert Facility.objects.get(slug="new").faqs.count() == 30
+
+
+def test_guessing_passwords_in_the_admin_is_limited(client, hanako):
+    wrong = {"username": hanako.email, "password": "wrong"}
+
+    states = [client.post("/admin/login/", wrong).status_code for _ in range(6)]
+
+    assert states == [200] * 5 + [429]
+
+
+def test_a_call_is_not_reopened_beside_a_newer_one(client, hanako, rows):
+    conversation = rows[Conversation]
+    first, _text = call_staff(conversation)
+    Escalation.objects.filter(pk=first.pk).update(resolved_at=timezone.now())
+    call_staff(conversation)
+    client.force_login(hanako)
+
+    response = client.post(
+        address(Escalation, "change", first.pk),
+        {"resolved_at_0": "", "resolved_at_1": "", "resolution_notes": "x"},
+    )
+
+    assert response.status_code == 200
+    assert "resolved_at" in response.context["adminform"].form.errors

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from facilities.models import AccessToken, Facility
+from yadopera.rate_limit import parse_rate
 
 PASSWORD = "sakura-no-ki-2026"
 
@@ -151,3 +152,27 @@ def test_membership_is_decided_in_one_place(hanako, sakura, maple, django_user_m
     assert set(Facility.objects.for_user(operator)) == {sakura, maple}
     hanako.is_active = False
     assert not Facility.objects.for_user(hanako)
+
+
+def test_a_new_password_ends_every_token(hanako):
+    client = signed_in(hanako)
+    hanako.set_password("another-long-one-2026")
+    hanako.save()
+
+    assert client.get("/api/v1/auth/me").status_code == 401
+
+
+def test_signing_out_ends_the_admins_session_too(client, hanako):
+    client.force_login(hanako)
+
+    assert client.post("/api/v1/auth/logout").status_code == 200
+    assert client.get("/api/v1/auth/me").status_code == 401
+
+
+def test_the_staff_api_is_limited(hanako, settings):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"staff": parse_rate("staff", "3/m")}
+    client = signed_in(hanako)
+
+    states = [client.get("/api/v1/auth/me").status_code for _ in range(4)]
+
+    assert states == [200, 200, 200, 429]

@@ -205,6 +205,18 @@ def test_odd_headers_do_no_harm(http, header, value):
         assert http.get(path, headers=headers).status_code < 500
 
 
+def test_static_files_take_no_body(http):
+    response = http.post("/static/x", content=b"A" * 1_000_000)
+
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3:8000", "healthcheck.example.com"])
+def test_health_answers_whatever_the_host_is_called(http, host):
+    assert http.get("/api/v1/health", headers={"Host": host}).json() == {"status": "ok"}
+    assert http.get("/api/v1/ready", headers={"Host": host}).status_code == 400
+
+
 def test_the_log_of_the_server_shows_no_fault(live):
     """Last in this file: none of the above was a 500 behind the scenes."""
     assert "Fault in" not in live.output()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def manage(*arguments, **environment):
         ("DATABASE_URL", "mysql://u:s3cret@h/d"),
         ("REDIS_URL", "http://u:s3cret@h"),
         ("PUBLIC_BASE_URL", "inn.example.com"),
+        ("PUBLIC_BASE_URL", "https://example.com/yado"),
         ("CSRF_TRUSTED_ORIGINS", "inn.example.com"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example.com/path"),
         ("EMAIL_URL", "mail.example.com"),
@@ -84,6 +86,26 @@ def test_env_example_names_every_setting():
 
     read = set(re.findall(r'(?:environ\.get|read\w*)\(\s*(?:env\.\w+, )?"([A-Z_]+)"', settings))
     assert {"SECRET_KEY", "DEBUG", "PORT", "REDIS_URL", "EMAIL_URL", "CORS_ALLOWED_ORIGINS"} < read
-    # Set by the hosts of that name, not by people.
-    read -= {"RENDER_EXTERNAL_HOSTNAME", "RAILWAY_PUBLIC_DOMAIN"}
+    # Set by the hosts of that name and by yadopera/asgi.py, not by people.
+    read -= {"RENDER_EXTERNAL_HOSTNAME", "RAILWAY_PUBLIC_DOMAIN", "YADOPERA_PROCESS"}
     assert read - named == set()
+
+
+def test_a_env_file_is_read_and_the_environment_stands_above_it(tmp_path):
+    """In a copy of the code, so that nobody's own .env is touched."""
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "yadopera", copy / "yadopera")
+    (copy / ".env").write_text("PORT=8399\nRATE_LIMIT_CHAT=7/m\nSECRET_KEY=" + "k" * 50 + "\n")
+    show = (
+        "from yadopera import settings as s; print(s.PORT, s.RATE_LIMITS['chat'], s.SECRET_KEY[:2])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", show],
+        cwd=copy,
+        env={"PATH": os.environ["PATH"], "PORT": "8400"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout == "8400 7 per 1 minute kk\n", done.stderr
