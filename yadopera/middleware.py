@@ -13,7 +13,6 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, locale, security
@@ -79,11 +78,13 @@ class ErrorShapeMiddleware(Inline):
 class NoNulMiddleware(Inline):
     """PostgreSQL refuses NUL in any text; nobody honest sends one in an address or a cookie."""
 
-    def process_request(self, request: HttpRequest) -> None:
-        if "%00" in request.META.get("QUERY_STRING", "") or any(
-            "\x00" in value for value in request.COOKIES.values()
-        ):
-            raise BadRequest("NUL in the query string or in a cookie")
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        in_query = "%00" in request.META.get("QUERY_STRING", "")
+        if not in_query and not any("\x00" in value for value in request.COOKIES.values()):
+            return None
+        from yadopera.views import bad_request  # as above
+
+        return bad_request(request)
 
 
 class SessionMiddleware(StaffOnly, sessions.SessionMiddleware):

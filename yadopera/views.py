@@ -78,7 +78,7 @@ def _page_or_body(request: HttpRequest, status: int) -> HttpResponse:
     return render(request, "yadopera/error.html", {"status": status}, status=status)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _page_or_body(request, 400)
 
 
