@@ -446,3 +446,13 @@ def test_a_nul_in_a_cookie_or_a_query_is_refused(guest):
 
     assert response.status_code == 400
     assert guest.get("/facility/sakura?location=%00").status_code == 400
+
+
+def test_answers_and_errors_are_readable_utf_8(guest):
+    answer = guest.post(
+        "/chat", facility_id=guest.facility.pk, message="チェックインは何時からできますか"
+    )
+    assert "15:00" in answer.content.decode()
+    assert "チェックイン" in answer.content.decode()
+    guest.client.defaults["HTTP_ACCEPT_LANGUAGE"] = "ja"
+    assert "見つかりません" in guest.get("/facility/none").content.decode()
