@@ -86,14 +86,14 @@ def answer_from_faq(question: Question, ranking: Ranking) -> Answer | None:
         written_in=written_in,
         on_site_only=best.visibility == Facility.Visibility.ON_SITE,
         source=Message.Source.FAQ,
-        ranking=ranking,
+        matched_faq_ids=ids_of(ranking),
         confidence=ranking.confidence,
     )
 
 
 def answer_from_facts(question: Question, ranking: Ranking) -> Answer | None:
     """What the inn's settings say, when they surely answer the question; else None."""
-    fact = search_facts(question.text, ranking)
+    fact = search_facts(ranking)
     if fact is None or fact.confidence < max(threshold(), ranking.confidence):
         return None
     return give(
@@ -103,7 +103,7 @@ def answer_from_facts(question: Question, ranking: Ranking) -> Answer | None:
         # Who may read the password is the facility's choice, not the preset's; see `give`.
         on_site_only=False,
         source=Message.Source.FACT,
-        ranking=Ranking((), 0.0),
+        matched_faq_ids=(),
         confidence=fact.confidence,
     )
 
@@ -115,7 +115,7 @@ def give(
     written_in: str,
     on_site_only: bool,
     source: Message.Source,
-    ranking: Ranking,
+    matched_faq_ids: tuple[int, ...],
     confidence: float,
 ) -> Answer | None:
     """`template` as the answer; None when it needs a fact that the inn has not filled in."""
@@ -128,7 +128,7 @@ def give(
         content, source = say("scan_code", question.language), Message.Source.SCAN_CODE
     elif written_in != question.language:
         content = f"{say('as_written', question.language)}\n{content}"
-    return Answer(content, source, confidence, matched_faq_ids=ids_of(ranking))
+    return Answer(content, source, confidence, matched_faq_ids=matched_faq_ids)
 
 
 def call_person(question: Question) -> Answer:

@@ -10,6 +10,7 @@ from chat import schemas, services, sessions
 from chat.models import SESSION_LIFE, Conversation
 from chat.texts import say
 from facilities.models import Facility
+from facilities.schemas import Text
 from faq.services import top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
@@ -40,7 +41,7 @@ def browser_language(request: HttpRequest) -> str:
 @router.get("/facility/{slug}", response=schemas.FacilityPageOut, auth=None)
 def get_facility_page(
     request: HttpRequest,
-    slug: Annotated[schemas.Text, Path()],
+    slug: Annotated[Text, Path()],
     language: Annotated[schemas.LanguageCode | None, Query()] = None,
     location: Annotated[schemas.Location | None, Query()] = None,
 ) -> dict[str, object]:
@@ -216,7 +217,7 @@ def linked_session_ids(conversation: Conversation) -> list[str]:
 @router.get("/session/token/{token}", response=schemas.TokenStateOut, auth=None)
 def get_token_state(
     request: HttpRequest,
-    token: Annotated[schemas.Text, Path(max_length=10)],
+    token: Annotated[Text, Path(max_length=10)],
     facility_id: FacilityId = None,
 ) -> dict[str, object]:
     """Whether a code can be used, and nothing about whose it is."""

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from faq.terms import normalise
+
 #: Longer messages say more than manners.
 MAX_LENGTH: Final = 120
 _WITHOUT_SPACES: Final = re.compile(
@@ -63,11 +65,7 @@ def manner_reply(manner: Manner, language: str) -> str:
 
 def squeeze(text: str) -> str:
     """Words alone: case, accents, width, punctuation and drawn-out letters folded."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("ー", "").replace("〜", "")
-    plain = "".join(
-        unicodedata.normalize("NFD", char)[0] if "\u00c0" <= char <= "\u024f" else char
-        for char in folded
-    )
+    plain = normalise(text).replace("ー", "").replace("〜", "")
     return _DRAWN_OUT.sub(r"\1", _NOT_A_WORD.sub(" ", plain)).strip()
 
 

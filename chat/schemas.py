@@ -8,6 +8,7 @@ from ninja import Field, Schema
 from pydantic import AfterValidator, StringConstraints
 
 from chat.models import LOCATION_LENGTH, MESSAGE_LENGTH, SESSION_ID_LENGTH
+from facilities.schemas import Text
 
 LanguageCode = Literal["ja", "en", "zh-TW", "zh-CN", "ko", "fr", "es"]
 
@@ -19,20 +20,12 @@ RowId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 RowIdText = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
-def without_nul(text: str) -> str:
-    """PostgreSQL stores every character but NUL."""
-    if "\x00" in text:
-        raise ValueError("must not contain NUL")
-    return text
-
-
 def not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     return text
 
 
-Text = Annotated[str, AfterValidator(without_nul)]
 MessageText = Annotated[
     Text,
     StringConstraints(min_length=1, max_length=MESSAGE_LENGTH),

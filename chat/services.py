@@ -57,7 +57,10 @@ def answer_guest(*, facility: Facility, message: GuestMessage) -> Turn:
     """
     started = time.perf_counter()
     conversation, question = receive_question(facility=facility, message=message)
-    reply = Message.objects.filter(reply_to=question).first()
+    # Only a message with an id of its own can have come, and been answered, before.
+    reply = None
+    if question.client_message_id:
+        reply = Message.objects.filter(reply_to=question).first()
     if reply is None:
         answer = answering.answer(
             answering.Question(

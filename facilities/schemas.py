@@ -6,16 +6,20 @@ from ninja import Schema
 from pydantic import AfterValidator, StringConstraints
 
 
-def storable(text: str) -> str:
+def without_nul(text: str) -> str:
     """PostgreSQL stores every character but NUL."""
     if "\x00" in text:
         raise ValueError("must not contain NUL")
     return text
 
 
+#: A text that the database can hold.
+Text = Annotated[str, AfterValidator(without_nul)]
+
+
 class LoginIn(Schema):
-    email: Annotated[str, StringConstraints(max_length=254), AfterValidator(storable)]
-    password: Annotated[str, StringConstraints(max_length=200), AfterValidator(storable)]
+    email: Annotated[Text, StringConstraints(max_length=254)]
+    password: Annotated[Text, StringConstraints(max_length=200)]
 
 
 class UserOut(Schema):

@@ -39,7 +39,3 @@ def fill_in(text: str, facility: Facility, language: str) -> str:
         return value
 
     return _PLACEHOLDER.sub(fact, text)
-
-
-def strip_placeholders(text: str) -> str:
-    return _PLACEHOLDER.sub(" ", text)

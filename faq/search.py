@@ -83,6 +83,8 @@ class Ranking:
     matches: tuple[Match, ...]
     #: The chance that the first match answers the question, 0 to 1.
     confidence: float
+    #: What the question is about.
+    meaning: Meaning
     #: What the confidence was computed from; None without a match.
     evidence: Evidence | None = None
 
@@ -116,14 +118,14 @@ def search_faqs(facility: Facility, question: str) -> Ranking:
         for faq_id, visibility, topic, concept, term, answers in rows
     )
     found = evidence(meaning, *(match.likeness for match in matches[:2]))
-    return Ranking(matches, confidence(found), found)
+    return Ranking(matches, confidence(found), meaning, found)
 
 
-def search_facts(question: str, ranking: Ranking) -> FactMatch | None:
-    """The fact that `question` asks for (check-in time, address, ...), unless the facility has a
+def search_facts(ranking: Ranking) -> FactMatch | None:
+    """The fact that the question asks for (check-in time, address, ...), unless the facility has a
     FAQ about the same: then that is its answer, or nothing is. `ranking` is what `search_faqs`
     found."""
-    meaning = load_reader().read(question)
+    meaning = ranking.meaning
     asked = max(meaning.topics, key=meaning.topics.__getitem__, default="")
     likenesses = {fact.preset.intent_key: likeness_of_fact(meaning, fact) for fact in _facts()}
     # Of all that guests ask, the library's intents, the question must be this one first of all.
