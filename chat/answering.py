@@ -1,23 +1,37 @@
-"""One question in, one answer or an escalation out. Writes nothing.
+"""One question in, one answer or an escalation out. Stores nothing.
 
 In this order: danger, then manners and the wish for a person, then the inn's FAQs, then the inn's
-own facts, then staff.
+own facts; what none of them surely answers, the model with the nearest FAQs and the facts before
+it, where there is one; then staff. `first_look` is what needs no model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from chat import generation
+from chat.generation import Calls, Reply, Tell, Watch
 from chat.manners import find_manner, manner_reply, wants_person
 from chat.models import Escalation, Message
+from chat.prompts import PROMPT_VERSION, Earlier, answer_prompt, faq_id
 from chat.safety import emergency_reply, find_emergency
 from chat.texts import say
 from facilities.models import Facility
+from faq.confidence import after_declaration
 from faq.facts import MissingFact, fill_in
-from faq.search import Ranking, search_facts, search_faqs
+from faq.search import Match, Ranking, search_facts, search_faqs
+from yadopera.ai import Prompt, Provider, ProviderError, get_provider, outage
 from yadopera.languages import nearest_languages
+from yadopera.steps import run_step
 
 #: Below this chance of being right an answer goes to staff: mode 'normal' and mode 'early'.
 THRESHOLDS: Final = {Escalation.Mode.NORMAL: 0.70, Escalation.Mode.EARLY: 0.85}
+#: So many turns in a row that helped nothing bring a person.
+UNRESOLVED_TURNS: Final = 3
+#: The chance that the facts answer what no FAQ surely does, before the model has said anything.
+#: Assumed: no search ranks the facts, most of which are free text.
+FACTS_ANSWER: Final = 0.25
+#: FAQs before the model: the nearest to the question, then those of the follow-up.
+CANDIDATES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,24 @@ class Answer:
     #: The FAQs that came nearest, best first.
     matched_faq_ids: tuple[int, ...] = ()
     handover: Handover | None = None
+    #: Of the prompt, when the model wrote it.
+    prompt_version: int | None = None
+    #: How often the provider was called for it.
+    embedding_calls: int = 0
+    chat_calls: int = 0
+
+
+@dataclass(frozen=True)
+class PastTurn:
+    """A question of this conversation, and what came of it."""
+
+    question: str
+    answer: str
+    source: str
+    #: The FAQ that answered; None when none did.
+    faq_id: int | None
+    on_site_only: bool
+    voted_down: bool
 
 
 @dataclass(frozen=True)
@@ -48,9 +80,38 @@ class Question:
     language: str
     #: Whether the guest has scanned a code at the inn.
     on_site: bool
+    #: What was said before in this conversation, the latest first.
+    past: tuple[PastTurn, ...] = ()
 
 
-def answer(question: Question) -> Answer:
+@dataclass(frozen=True)
+class Unsure:
+    """What the search alone does not surely answer, or not in the guest's language."""
+
+    question: Question
+    ranking: Ranking
+    #: The answer if the model fails.
+    otherwise: Answer
+    embedded: bool
+
+
+@dataclass
+class Plan:
+    """What the model is asked."""
+
+    unsure: Unsure
+    matches: tuple[Match, ...]
+    #: The chance that one of `matches` answers the question, before the model has said anything.
+    answerable: float
+    prompt: Prompt
+    #: What it replied when it was asked the same before.
+    kept_reply: str | None = field(repr=False)
+
+
+# What needs no model ----------------------------------------------------------------------------
+
+
+def first_look(question: Question) -> Answer | Unsure:
     danger = find_emergency(question.text)
     if danger:
         return Answer(
@@ -66,28 +127,49 @@ def answer(question: Question) -> Answer:
         return Answer(reply, Message.Source.MANNERS, confidence=1.0)
     if wants_person(question.text):
         return call_person(question)
-    ranking = search_faqs(question.facility, question.text)
-    return (
-        answer_from_faq(question, ranking)
-        or answer_from_facts(question, ranking)
-        or hand_over(question, ranking)
-    )
+    provider = get_provider()
+    vector = generation.recall_vector(provider, question.text) if provider else None
+    ranking = search_faqs(question.facility, question.text, embedding=vector)
+    looked = look_at(question, ranking, embedded=vector is not None)
+    if isinstance(looked, Answer) or provider is None:
+        return looked if isinstance(looked, Answer) else looked.otherwise
+    if not outage.may_call():
+        return give_up(looked, str(outage.current_outage()))
+    return looked
+
+
+def look_at(question: Question, ranking: Ranking, *, embedded: bool) -> Answer | Unsure:
+    """The answer, when the inn's own text surely is it and is in the guest's language."""
+    sure = answer_from_faq(question, ranking) or answer_from_facts(question, ranking)
+    answer = mind_repetition(question, sure or hand_over(question, ranking))
+    if sure and (answer.handover or is_in_language(question, ranking, sure)):
+        return answer
+    return Unsure(question, ranking, answer, embedded)
+
+
+def is_in_language(question: Question, ranking: Ranking, sure: Answer) -> bool:
+    return sure.source != Message.Source.FAQ or question.language in ranking.matches[0].texts
 
 
 def answer_from_faq(question: Question, ranking: Ranking) -> Answer | None:
     """The best FAQ's own text, when it is surely the right one; else None."""
     if ranking.confidence < threshold():
         return None
-    best = ranking.matches[0]
-    written_in = next(code for code in nearest_languages(question.language) if code in best.answers)
+    return give_faq(question, ranking.matches[0], ids_of(ranking.matches), ranking.confidence)
+
+
+def give_faq(
+    question: Question, match: Match, matched_faq_ids: tuple[int, ...], confidence: float
+) -> Answer | None:
+    written_in = next(code for code in nearest_languages(question.language) if code in match.texts)
     return give(
         question,
-        best.answers[written_in],
+        match.texts[written_in][1],
         written_in=written_in,
-        on_site_only=best.visibility == Facility.Visibility.ON_SITE,
+        on_site_only=match.visibility == Facility.Visibility.ON_SITE,
         source=Message.Source.FAQ,
-        matched_faq_ids=ids_of(ranking),
-        confidence=ranking.confidence,
+        matched_faq_ids=matched_faq_ids,
+        confidence=confidence,
     )
 
 
@@ -145,23 +227,197 @@ def call_person(question: Question) -> Answer:
 
 
 def hand_over(question: Question, ranking: Ranking) -> Answer:
+    return to_staff(
+        question,
+        ranking,
+        Escalation.Trigger.LOW_CONFIDENCE,
+        f"No FAQ answers this surely: confidence {ranking.confidence:.2f}, "
+        f"needed {threshold():.2f}.",
+    )
+
+
+def to_staff(
+    question: Question, ranking: Ranking, trigger: Escalation.Trigger, reason: str
+) -> Answer:
     return Answer(
         say("handed_over", question.language),
         Message.Source.HANDED_OVER,
         ranking.confidence,
-        matched_faq_ids=ids_of(ranking),
+        matched_faq_ids=ids_of(ranking.matches),
+        handover=Handover(trigger, Escalation.Mode.NORMAL, reason),
+    )
+
+
+def mind_repetition(question: Question, answer: Answer) -> Answer:
+    """`answer`, or a person when it would be one more turn in a row that does not help.
+
+    A turn did not help when it was handed to staff, when its answer was voted down, and when the
+    guest now asks for the same FAQ again.
+    """
+    faq_id = answer.matched_faq_ids[0] if answer.matched_faq_ids else None
+    unresolved = 1
+    for turn in question.past:
+        handed_over = turn.source == Message.Source.HANDED_OVER
+        same_again = turn.faq_id is not None and turn.faq_id == faq_id
+        if not (handed_over or turn.voted_down or same_again):
+            break
+        unresolved += 1
+    if unresolved < UNRESOLVED_TURNS:
+        return answer
+    return replace(
+        answer,
+        content=say("handed_over", question.language),
+        source=Message.Source.HANDED_OVER,
         handover=Handover(
-            Escalation.Trigger.LOW_CONFIDENCE,
+            Escalation.Trigger.MULTIPLE_TURNS,
             Escalation.Mode.NORMAL,
-            f"No FAQ answers this surely: confidence {ranking.confidence:.2f}, "
-            f"needed {threshold():.2f}.",
+            f"{unresolved} turns in a row brought the guest no answer that helped.",
         ),
     )
+
+
+# The model --------------------------------------------------------------------------------------
+
+
+async def ask_model(unsure: Unsure, tell: Tell | None = None) -> Answer:
+    """What the model makes of it, or `unsure.otherwise`. `tell` hears the answer as it grows."""
+    provider = get_provider()
+    if provider is None:
+        return unsure.otherwise
+    calls = Calls(provider)
+    vector = None
+    if unsure.ranking.has_vectors and not unsure.embedded:
+        vector = await calls.embed(unsure.question.text)
+    planned = await run_step(plan, provider, unsure, vector)
+    if isinstance(planned, Plan):
+        answer = await reply_of_model(provider, calls, planned, tell)
+    else:
+        answer = planned
+    answer = await run_step(settle, calls, planned, answer)
+    return replace(answer, embedding_calls=calls.embeddings, chat_calls=calls.chats)
+
+
+def plan(provider: Provider, unsure: Unsure, vector: list[float] | None) -> Answer | Plan:
+    """Look again with the question's vector; still unsure, write the prompt."""
+    question = unsure.question
+    if vector is not None:
+        generation.remember_vector(provider, question.text, vector)
+        ranking = search_faqs(question.facility, question.text, embedding=vector)
+        looked = look_at(question, ranking, embedded=True)
+        if isinstance(looked, Answer):
+            return looked
+        unsure = looked
+    matches, answerable = with_follow_up(question, unsure.ranking)
+    prompt = answer_prompt(
+        facility=question.facility,
+        question=question.text,
+        language=question.language,
+        matches=matches,
+        earlier=[
+            Earlier(turn.question, None if turn.on_site_only else turn.answer)
+            for turn in reversed(question.past)
+        ],
+    )
+    kept = generation.recall_reply(provider, prompt)
+    return Plan(unsure, matches, answerable, prompt, kept)
+
+
+def with_follow_up(question: Question, ranking: Ranking) -> tuple[tuple[Match, ...], float]:
+    """The FAQs for the model, and the chance that one of them answers: the nearest, and what
+    'and on Sunday?' is near to when it is read with the question before it."""
+    if not question.past:
+        return ranking.matches, ranking.answerable
+    both = search_faqs(question.facility, f"{question.past[0].question}\n{question.text}")
+    matches = {match.faq_id: match for match in (*ranking.matches, *both.matches)}
+    answerable = max(ranking.answerable, both.answerable)
+    return tuple(matches.values())[:CANDIDATES], answerable
+
+
+async def reply_of_model(
+    provider: Provider, calls: Calls, planned: Plan, tell: Tell | None
+) -> Answer:
+    kept = planned.kept_reply and generation.read_reply(planned.kept_reply)
+    if kept:
+        return judge(planned, kept)
+    watch = Watch(tell, lambda so_far: publishable(planned, so_far)) if tell else None
+    try:
+        reply, text = await calls.reply(planned.prompt, watch)
+    except ProviderError as error:
+        return give_up(planned.unsure, str(error))
+    await run_step(generation.remember_reply, provider, planned.prompt, text)
+    return judge(planned, reply)
+
+
+def settle(calls: Calls, planned: Answer | Plan, answer: Answer) -> Answer:
+    """Note how the provider did; tell staff since when it fails."""
+    if not calls.problem:
+        if calls.chats or calls.embeddings:
+            outage.note_success()
+        return answer
+    failing = outage.note_failure(calls.problem)
+    if answer.handover and answer.handover.trigger == Escalation.Trigger.ERROR:
+        return give_up(planned.unsure, str(failing)) if isinstance(planned, Plan) else answer
+    return answer
+
+
+def give_up(unsure: Unsure, problem: str) -> Answer:
+    """The answer without the model, when it is sure enough; else staff, told what failed."""
+    otherwise = unsure.otherwise
+    if not otherwise.handover or otherwise.handover.trigger != Escalation.Trigger.LOW_CONFIDENCE:
+        return otherwise
+    return to_staff(
+        unsure.question,
+        unsure.ranking,
+        Escalation.Trigger.ERROR,
+        f"The AI service does not help: {problem}."[:500],
+    )
+
+
+def judge(planned: Plan, reply: Reply) -> Answer:
+    """The model's reply as an answer, when it is one and likely enough right."""
+    unsure = planned.unsure
+    answer = answer_of(planned, reply)
+    if answer is None or answer.confidence < threshold():
+        return unsure.otherwise
+    if answer.source == Message.Source.GENERATED:
+        answer = replace(answer, prompt_version=PROMPT_VERSION)
+    return mind_repetition(unsure.question, answer)
+
+
+def answer_of(planned: Plan, reply: Reply) -> Answer | None:
+    """None when the model declares that it cannot answer, or names nothing that it was given."""
+    unsure, question = planned.unsure, planned.unsure.question
+    by_id = {faq_id(number): match for number, match in enumerate(planned.matches)}
+    used = [by_id[name] for name in reply.used if name in by_id]
+    facts = [name for name in reply.used if name in question.facility.facts(question.language)]
+    if not reply.can_answer or not (used or facts):
+        return None
+    ids = tuple(dict.fromkeys(ids_of(used) + ids_of(unsure.ranking.matches))) if used else ()
+    confidence = after_declaration(planned.answerable if used else FACTS_ANSWER)
+    if used and (not reply.answer or used[0].visibility == Facility.Visibility.ON_SITE):
+        return give_faq(question, used[0], ids, confidence)
+    if not reply.answer:
+        return None
+    return give(
+        question,
+        reply.answer,
+        written_in=question.language,
+        on_site_only=any(match.visibility == Facility.Visibility.ON_SITE for match in used),
+        source=Message.Source.GENERATED,
+        matched_faq_ids=ids,
+        confidence=confidence,
+    )
+
+
+def publishable(planned: Plan, so_far: Reply) -> str | None:
+    """What a guest may read of a reply that is still being written."""
+    answer = judge(planned, so_far)
+    return answer.content if answer.source == Message.Source.GENERATED else None
 
 
 def threshold() -> float:
     return THRESHOLDS[Escalation.Mode.NORMAL]
 
 
-def ids_of(ranking: Ranking) -> tuple[int, ...]:
-    return tuple(match.faq_id for match in ranking.matches)
+def ids_of(matches: tuple[Match, ...] | list[Match]) -> tuple[int, ...]:
+    return tuple(match.faq_id for match in matches)

@@ -1,9 +1,12 @@
 """The guest API. No login: the facility comes from the guest's link, he from his session id."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router
 
 from chat import schemas, services, sessions
@@ -15,6 +18,8 @@ from faq.services import top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
 from yadopera.rate_limit import enforce
+from yadopera.steps import run_step
+from yadopera.streams import event_stream, keep_running
 
 router = Router(tags=["guest"])
 
@@ -22,16 +27,8 @@ SessionIdInPath = Annotated[schemas.SessionId, Path()]
 FacilityId = Annotated[schemas.RowIdText | None, Query()]
 
 
-def get_facility(facility_id: int) -> Facility:
-    """The open facility, by the id in the guest's link. Raises NotFound."""
-    facility = Facility.objects.open().filter(pk=facility_id).first()
-    if facility is None:
-        raise NotFound("no such facility")
-    return facility
-
-
 def find_facility(facility_id: int | None) -> Facility | None:
-    return None if facility_id is None else get_facility(facility_id)
+    return None if facility_id is None else services.get_facility(facility_id)
 
 
 def browser_language(request: HttpRequest) -> str:
@@ -70,28 +67,75 @@ def get_facility_page(
 
 
 @router.post("/chat", response=schemas.ChatOut, auth=None)
-def post_chat(
+async def post_chat(
     request: HttpRequest, response: HttpResponse, payload: schemas.ChatIn
 ) -> dict[str, object]:
     """Ask the inn a question.
 
     Keep the `session_id` of the answer for the next question: it may be a new one.
     """
-    enforce(request, "chat", session=payload.session_id or "")
-    turn = services.answer_guest(
-        facility=get_facility(payload.facility_id),
-        message=services.GuestMessage(
-            text=payload.message,
-            language=payload.language,
-            browser_language=browser_language(request),
-            location=payload.location,
-            session_id=payload.session_id,
-            site_key=payload.site_key,
-            client_message_id=payload.client_message_id,
-        ),
+    await run_step(enforce, request, "chat", session=payload.session_id or "")
+    # A guest who goes away does not lose his answer: it is stored all the same.
+    turn = await asyncio.shield(
+        keep_running(
+            services.answer_guest(
+                facility_id=payload.facility_id, message=guest_message(request, payload)
+            )
+        )
     )
     remember_session(response, turn.conversation)
     return chat_out(turn)
+
+
+@router.post("/chat/stream", auth=None, openapi_extra=schemas.STREAM_DOCS)
+async def post_chat_stream(request: HttpRequest, payload: schemas.ChatIn) -> StreamingHttpResponse:
+    """Ask the inn a question and read the answer while it is being written.
+
+    Sends `event: token` with `{"text"}` for each piece, then one `event: done` with the body of
+    `POST /chat`, or `event: error` with the error body. What `done` says counts: it differs from
+    the pieces when the AI fails half-way.
+    """
+    await run_step(enforce, request, "chat", session=payload.session_id or "")
+    asked = await services.take_question(
+        facility_id=payload.facility_id, message=guest_message(request, payload)
+    )
+    response = event_stream(request, answer_events(asked))
+    remember_session(response, asked.conversation)
+    return response
+
+
+async def answer_events(
+    asked: services.Turn | services.Asked,
+) -> AsyncIterator[tuple[str, dict[str, object]]]:
+    pieces: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def answer() -> services.Turn:
+        try:
+            return await services.finish_turn(asked, tell=pieces.put)
+        finally:
+            await pieces.put(None)
+
+    answering = keep_running(answer())
+    told = False
+    while (piece := await pieces.get()) is not None:
+        told = True
+        yield "token", {"text": piece}
+    turn = await asyncio.shield(answering)
+    if not told:
+        yield "token", {"text": turn.reply.content}
+    yield "done", schemas.ChatOut.model_validate(chat_out(turn)).model_dump(mode="json")
+
+
+def guest_message(request: HttpRequest, payload: schemas.ChatIn) -> services.GuestMessage:
+    return services.GuestMessage(
+        text=payload.message,
+        language=payload.language,
+        browser_language=browser_language(request),
+        location=payload.location,
+        session_id=payload.session_id,
+        site_key=payload.site_key,
+        client_message_id=payload.client_message_id,
+    )
 
 
 def chat_out(turn: services.Turn) -> dict[str, object]:
@@ -116,7 +160,7 @@ def cookie_name(facility_id: int) -> str:
     return f"yadopera_session_{facility_id}"
 
 
-def remember_session(response: HttpResponse, conversation: Conversation) -> None:
+def remember_session(response: HttpResponseBase, conversation: Conversation) -> None:
     """For clients that vote without naming their session. No script can read it."""
     response.set_cookie(
         cookie_name(conversation.facility_id),
@@ -173,7 +217,7 @@ def post_escalate(request: HttpRequest, payload: schemas.SessionIn) -> dict[str,
     """'Contact staff'."""
     enforce(request, "chat", session=payload.session_id)
     conversation = sessions.find_conversation(
-        payload.session_id, facility=get_facility(payload.facility_id)
+        payload.session_id, facility=services.get_facility(payload.facility_id)
     )
     call, text = services.call_staff(conversation)
     return {"success": True, "escalation_id": call.pk, "message": text}
@@ -184,7 +228,7 @@ def post_generate(request: HttpRequest, payload: schemas.SessionIn) -> dict[str,
     """A code of four characters with which another device joins this conversation."""
     enforce(request, "session", session=payload.session_id)
     conversation = sessions.find_conversation(
-        payload.session_id, facility=get_facility(payload.facility_id)
+        payload.session_id, facility=services.get_facility(payload.facility_id)
     )
     return token_out(conversation)
 
@@ -237,7 +281,7 @@ def post_link(request: HttpRequest, payload: schemas.LinkIn) -> dict[str, object
     """Join this device to the conversation of a code; both see one history from then on."""
     enforce(request, "session", session=payload.current_session_id)
     primary = sessions.link_device(
-        facility=get_facility(payload.facility_id),
+        facility=services.get_facility(payload.facility_id),
         code=payload.token,
         session_id=payload.current_session_id,
     )

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from asgiref.sync import async_to_sync
 from django.db import transaction
 
 from chat.models import Escalation
@@ -134,7 +135,7 @@ def asker(facility: Facility) -> Callable[[Asked], Answered]:
     def ask(asked: Asked) -> Answered:
         started = time.perf_counter()
         message = GuestMessage(text=asked.question, language=asked.language, site_key=key)
-        turn = answer_guest(facility=facility, message=message)
+        turn = async_to_sync(answer_guest)(facility_id=facility.pk, message=message)
         return Answered(
             id=asked.id,
             matched_intents=[intents[pk] for pk in turn.reply.matched_faq_ids],

@@ -120,6 +120,7 @@ class Message(models.Model):
         """Where an answer comes from."""
 
         FAQ = "faq", _("FAQ")
+        GENERATED = "generated", _("written by the AI from the FAQs and facts")
         FACT = "fact", _("the inn's facts")
         SAFETY = "safety", _("emergency text")
         MANNERS = "manners", _("a courtesy")
@@ -129,6 +130,9 @@ class Message(models.Model):
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="messages"
     )
+    #: Sources of answers that come of a FAQ, the first of `matched_faq_ids`.
+    ANSWERED_BY_FAQ = (Source.FAQ, Source.GENERATED, Source.SCAN_CODE)
+
     role = models.CharField(_("by"), max_length=10, choices=Role)
     content = models.TextField(_("text"), max_length=REPLY_LENGTH)
     language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
@@ -142,6 +146,8 @@ class Message(models.Model):
     ai_confidence = models.FloatField(_("confidence"), null=True, blank=True)
     #: Best first; the FAQs may have been deleted since.
     matched_faq_ids = ArrayField(models.BigIntegerField(), default=list, editable=False)
+    #: On an answer that the model wrote: of which wording of the prompt (`chat.prompts`).
+    prompt_version = models.PositiveSmallIntegerField(null=True, editable=False)
     response_time_ms = models.PositiveIntegerField(_("time taken (ms)"), null=True, blank=True)
     created_at = models.DateTimeField(_("written"), default=timezone.now)
 
@@ -172,6 +178,12 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.content[:80]
+
+    @property
+    def answering_faq_id(self) -> int | None:
+        """The FAQ whose answer this is; None when it is no FAQ's. It may be deleted since."""
+        is_of_faq = self.source in self.ANSWERED_BY_FAQ and self.matched_faq_ids
+        return self.matched_faq_ids[0] if is_of_faq else None
 
 
 class GuestFeedbackQuerySet(OwnedQuerySet["GuestFeedback"]):
@@ -206,6 +218,10 @@ class GuestFeedback(models.Model):
 
     def __str__(self) -> str:
         return self.get_feedback_type_display()
+
+    @property
+    def is_negative(self) -> bool:
+        return self.feedback_type == self.Type.NEGATIVE
 
 
 class EscalationQuerySet(OwnedQuerySet["Escalation"]):

@@ -1,7 +1,7 @@
 """What the guest API accepts and returns."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
@@ -50,7 +50,7 @@ class MessageOut(Schema):
     role: Literal["user", "assistant", "system", "staff"]
     content: str
     language: LanguageCode
-    #: faq, fact, safety, manners, scan_code or handed_over; empty for what people wrote.
+    #: faq, generated, fact, safety, manners, scan_code or handed_over; empty for what people wrote.
     source: str
     ai_confidence: float | None
     matched_faq_ids: list[int]
@@ -73,6 +73,17 @@ class ChatOut(Schema):
     is_escalated: bool
     escalation_id: int | None
     escalation: EscalationInfo
+
+
+#: What OpenAPI can say of an event stream.
+STREAM_DOCS: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "Events: token, then done or error.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    }
+}
 
 
 class HistoryOut(Schema):

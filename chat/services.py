@@ -3,20 +3,28 @@ lost, whatever fails after it."""
 
 import time
 from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from chat import answering
+from chat import answering, generation
 from chat.language import detect_language
-from chat.models import Conversation, Escalation, GuestFeedback, Message
+from chat.models import Conversation, ConversationQuerySet, Escalation, GuestFeedback, Message
 from chat.safety import find_emergency
-from chat.sessions import open_conversation
+from chat.sessions import start_conversation
 from chat.texts import say
 from facilities.models import Facility, SiteKey
+from faq.models import Faq
+from faq.services import note_votes
 from faq.understanding import load_reader
 from yadopera.errors import NotFound
+from yadopera.steps import run_step
+
+#: How much of a conversation an answer takes into account.
+PAST_TURNS: Final = 3
 
 
 def warm_up() -> None:
@@ -33,6 +41,9 @@ class Turn:
     conversation: Conversation
     reply: Message
     escalation: Escalation | None
+    #: How often the provider was called for it.
+    embedding_calls: int = 0
+    chat_calls: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,47 +61,124 @@ class GuestMessage:
     client_message_id: UUID | None = None
 
 
-def answer_guest(*, facility: Facility, message: GuestMessage) -> Turn:
-    """Store the question, answer it and store the answer.
+@dataclass(frozen=True)
+class Asked:
+    """A stored question that waits for the model."""
+
+    conversation: Conversation
+    question: Message
+    unsure: answering.Unsure
+    #: `time.perf_counter()` when it arrived.
+    started: float
+
+
+async def answer_guest(*, facility_id: int, message: GuestMessage) -> Turn:
+    """Store the question, answer it and store the answer. Raises NotFound without the facility.
 
     A message sent twice (same `client_message_id`) gets the stored answer and stores nothing.
     """
+    return await finish_turn(await take_question(facility_id=facility_id, message=message))
+
+
+async def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
+    """Store the question, and the answer where it needs no model. Raises NotFound."""
     started = time.perf_counter()
-    conversation, question = receive_question(facility=facility, message=message)
+    return await run_step(ask, facility_id=facility_id, message=message, started=started)
+
+
+async def finish_turn(asked: Turn | Asked, tell: generation.Tell | None = None) -> Turn:
+    """The turn with its answer; `tell` hears it as the model writes it. No database connection is
+    held while the model thinks."""
+    if isinstance(asked, Turn):
+        return asked
+    answer = await answering.ask_model(asked.unsure, tell)
+    return await run_step(
+        store_answer, asked.conversation, asked.question, answer, started=asked.started
+    )
+
+
+def ask(*, facility_id: int, message: GuestMessage, started: float) -> Turn | Asked:
+    """Store the question, and the answer where it needs no model."""
+    conversation, question, is_first = receive_question(facility_id=facility_id, message=message)
     # Only a message with an id of its own can have come, and been answered, before.
-    reply = None
-    if question.client_message_id:
-        reply = Message.objects.filter(reply_to=question).first()
-    if reply is None:
-        answer = answering.answer(
-            answering.Question(
-                facility, question.content, question.language, conversation.is_on_site
-            )
+    if message.client_message_id and not is_first and (turn := answered_turn(question)):
+        return turn
+    looked = answering.first_look(
+        answering.Question(
+            conversation.facility,
+            question.content,
+            question.language,
+            conversation.is_on_site,
+            past=() if is_first else past_turns(conversation, question),
         )
-        reply = store_answer(question, answer, started=started)
-    return Turn(conversation, reply, Escalation.objects.filter(message=question).first())
+    )
+    if isinstance(looked, answering.Unsure):
+        return Asked(conversation, question, looked, started)
+    return store_answer(conversation, question, looked, started=started)
+
+
+def answered_turn(question: Message) -> Turn | None:
+    reply = Message.objects.select_related("conversation").filter(reply_to=question).first()
+    if reply is None:
+        return None
+    escalation = Escalation.objects.filter(message=question).first()
+    return Turn(reply.conversation, reply, escalation)
 
 
 @transaction.atomic
-def receive_question(*, facility: Facility, message: GuestMessage) -> tuple[Conversation, Message]:
-    """Store what the guest typed, in his conversation."""
-    conversation = lock(
-        open_conversation(
-            facility=facility, session_id=message.session_id, language=message.browser_language
-        )
+def receive_question(
+    *, facility_id: int, message: GuestMessage
+) -> tuple[Conversation, Message, bool]:
+    """Store what the guest typed, in his conversation, unless it has come before; the last value
+    says whether the conversation begins with it."""
+    held = held_conversation(facility_id, message.session_id) if message.session_id else None
+    conversation = held or begin_conversation(facility_id, message)
+    # One whose device made its id up may hold a message that came at the same moment.
+    is_first = held is None and conversation.client_ref is None
+    if not is_first:
+        fresh = arrival(message, conversation.facility, language=conversation.language)
+        for name, value in fresh.items():
+            setattr(conversation, name, value)
+        conversation.save(update_fields=fresh)
+    fields: dict[str, Any] = {"conversation": conversation}
+    if message.client_message_id:
+        fields["client_message_id"] = message.client_message_id
+        # The conversation is locked or nobody else's: nothing comes between look and leap.
+        if not is_first and (sent_before := Message.objects.filter(**fields).first()):
+            return conversation, sent_before, False
+    question = Message.objects.create(
+        role=Message.Role.USER,
+        content=message.text,
+        language=conversation.language,
+        **fields,
     )
-    note_arrival(conversation, message)
-    fields = {
-        "role": Message.Role.USER,
-        "content": message.text,
-        "language": conversation.language,
-    }
-    if message.client_message_id is None:
-        return conversation, Message.objects.create(conversation=conversation, **fields)
-    question, _created = Message.objects.get_or_create(
-        conversation=conversation, client_message_id=message.client_message_id, defaults=fields
+    return conversation, question, is_first
+
+
+def begin_conversation(facility_id: int, message: GuestMessage) -> Conversation:
+    facility = get_facility(facility_id)
+    conversation = start_conversation(
+        facility=facility,
+        session_id=message.session_id,
+        **arrival(message, facility, language=message.browser_language),
     )
-    return conversation, question
+    # Another message of the same device may have begun it at the same moment.
+    return lock(conversation) if conversation.client_ref else conversation
+
+
+def get_facility(facility_id: int) -> Facility:
+    """The open facility, by the id in the guest's link. Raises NotFound."""
+    facility = Facility.objects.open().filter(pk=facility_id).first()
+    if facility is None:
+        raise NotFound("no such facility")
+    return facility
+
+
+def held_conversation(facility_id: int, session_id: str) -> Conversation | None:
+    """The living conversation of a session, locked; None when there is none at this facility."""
+    rows = Conversation.objects.alive().called(session_id).filter(facility_id=facility_id)
+    held = locked(rows.filter(facility__is_active=True)).order_by("-last_activity_at").first()
+    return lock(held.joined) if held and held.joined else held
 
 
 def lock(conversation: Conversation) -> Conversation:
@@ -98,38 +186,73 @@ def lock(conversation: Conversation) -> Conversation:
 
     Otherwise a message could be stored on a device that is joined to another at that moment.
     """
-    rows = Conversation.objects.select_for_update(of=("self",), no_key=True)
-    held = rows.select_related("facility", "site_key").get(pk=conversation.pk)
+    held = locked(Conversation.objects.all()).get(pk=conversation.pk)
     return lock(held.joined) if held.joined else held
 
 
-def note_arrival(conversation: Conversation, message: GuestMessage) -> None:
-    """Keep with the conversation where the guest is, what he speaks and that he is there."""
-    conversation.language = message.language or detect_language(
-        message.text, otherwise=conversation.language
-    )
-    conversation.last_activity_at = timezone.now()
+def locked(rows: ConversationQuerySet) -> ConversationQuerySet:
+    held = rows.select_for_update(of=("self",), no_key=True)
+    return held.select_related("facility", "site_key", "joined")
+
+
+def arrival(message: GuestMessage, facility: Facility, *, language: str) -> dict[str, Any]:
+    """What a message tells of its conversation: that the guest is there, where, and what he speaks;
+    `language` is of a text that does not tell."""
+    fields: dict[str, Any] = {
+        "language": message.language or detect_language(message.text, otherwise=language),
+        "last_activity_at": timezone.now(),
+    }
     if message.location:
-        conversation.location = message.location
+        fields["location"] = message.location
     if message.site_key:
-        keys = SiteKey.objects.for_facility(conversation.facility).valid()
-        conversation.site_key = keys.filter(key=message.site_key).first() or conversation.site_key
-    conversation.save(update_fields=["language", "last_activity_at", "location", "site_key"])
+        keys = SiteKey.objects.for_facility(facility).valid()
+        if key := keys.filter(key=message.site_key).first():
+            fields["site_key"] = key
+    return fields
 
 
-def store_answer(question: Message, answer: answering.Answer, *, started: float) -> Message:
+def past_turns(conversation: Conversation, question: Message) -> tuple[answering.PastTurn, ...]:
+    """What was asked and answered before `question`, the latest first."""
+    replies = list(
+        Message.objects.answers()
+        .filter(conversation=conversation, pk__lt=question.pk)
+        .select_related("reply_to", "feedback")
+        .order_by("-pk")[:PAST_TURNS]
+    )
+    faq_ids = {faq_id for reply in replies if (faq_id := reply.answering_faq_id) is not None}
+    on_site_only: set[int] = set()
+    if faq_ids:
+        faqs = Faq.objects.for_facility(conversation.facility).filter(pk__in=faq_ids)
+        told_on_site = faqs.filter(visibility=Facility.Visibility.ON_SITE)
+        on_site_only = set(told_on_site.values_list("pk", flat=True))
+    return tuple(_past_turn(reply, on_site_only) for reply in replies)
+
+
+def _past_turn(reply: Message, on_site_only: set[int]) -> answering.PastTurn:
+    feedback = getattr(reply, "feedback", None)
+    return answering.PastTurn(
+        question=reply.reply_to.content if reply.reply_to else "",
+        answer=reply.content,
+        source=reply.source,
+        faq_id=reply.answering_faq_id,
+        on_site_only=reply.answering_faq_id in on_site_only,
+        voted_down=feedback is not None and feedback.is_negative,
+    )
+
+
+def store_answer(
+    conversation: Conversation, question: Message, answer: answering.Answer, *, started: float
+) -> Turn:
     """Store `answer` and, with it or not at all, its escalation.
 
     When the same question was answered meanwhile (a message sent twice), that answer stands.
     """
     try:
         with transaction.atomic():
-            # The conversation may be joined to another device's meanwhile; it is locked before
-            # its messages, as joining does, so that neither waits for the other for ever.
-            lock(question.conversation)
-            question = Message.objects.select_for_update(of=("self",)).get(pk=question.pk)
+            # It may have been joined to another device's meanwhile, its messages moved with it.
+            conversation = lock(conversation)
             reply = Message.objects.create(
-                conversation_id=question.conversation_id,
+                conversation=conversation,
                 role=Message.Role.ASSISTANT,
                 content=answer.content,
                 language=question.language,
@@ -137,20 +260,24 @@ def store_answer(question: Message, answer: answering.Answer, *, started: float)
                 source=answer.source,
                 ai_confidence=round(answer.confidence, 4),
                 matched_faq_ids=list(answer.matched_faq_ids),
+                prompt_version=answer.prompt_version,
                 response_time_ms=round((time.perf_counter() - started) * 1000),
             )
-            if answer.handover:
-                Escalation.objects.create(
-                    conversation_id=question.conversation_id,
+            escalation = None
+            if handover := answer.handover:
+                escalation = Escalation.objects.create(
+                    conversation=conversation,
                     message=question,
-                    trigger_type=answer.handover.trigger,
-                    mode=answer.handover.mode,
-                    reason=answer.handover.reason,
+                    trigger_type=handover.trigger,
+                    mode=handover.mode,
+                    reason=handover.reason,
                     ai_confidence=round(answer.confidence, 4),
                 )
-            return reply
     except IntegrityError:
-        return Message.objects.get(reply_to=question)
+        if answered := answered_turn(question):
+            return answered
+        raise
+    return Turn(conversation, reply, escalation, answer.embedding_calls, answer.chat_calls)
 
 
 def call_staff(conversation: Conversation) -> tuple[Escalation, str]:
@@ -186,6 +313,7 @@ def facility_of_message(message_id: int) -> Facility:
     return message.conversation.facility
 
 
+@transaction.atomic
 def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> GuestFeedback:
     """The guest's verdict on an answer in his own conversation; his last one counts.
 
@@ -198,4 +326,18 @@ def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> 
         message=answer,
         defaults={"facility": conversation.facility, "feedback_type": feedback_type},
     )
+    if answer.answering_faq_id is not None:
+        count_votes(conversation.facility, answer.answering_faq_id)
     return feedback
+
+
+def count_votes(facility: Facility, faq_id: int) -> None:
+    """Tell the FAQ how many guests its answers helped. Guests are counted, not votes: one who
+    voted a single answer down counts against it, however often he did."""
+    votes = GuestFeedback.objects.for_facility(facility).filter(
+        message__matched_faq_ids__0=faq_id, message__source__in=Message.ANSWERED_BY_FAQ
+    )
+    negative = Q(feedback_type=GuestFeedback.Type.NEGATIVE)
+    against = set(votes.filter(negative).values_list("message__conversation", flat=True))
+    in_favour = set(votes.exclude(negative).values_list("message__conversation", flat=True))
+    note_votes(facility, faq_id, confirmed_by=len(in_favour - against), disputed_by=len(against))

@@ -5,7 +5,7 @@ that never were all look the same: there is no such conversation.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -13,7 +13,6 @@ from django.utils import timezone
 from chat.models import Conversation, Escalation, Message, SessionToken
 from facilities.models import Facility
 from yadopera.errors import NotFound, ServiceUnavailable
-from yadopera.languages import DEFAULT_LANGUAGE
 
 #: A session id that a device made up must be as hard to guess as one of ours: a UUID, or 22
 #: characters of the URL-safe alphabet (128 bits).
@@ -46,37 +45,39 @@ def find_conversation(session_id: str, *, facility: Facility | None = None) -> C
     return row.joined or row
 
 
-def open_conversation(
-    *, facility: Facility, session_id: str | None, language: str = DEFAULT_LANGUAGE
-) -> Conversation:
-    """The conversation of `session_id`, or a new one with a session id of its own.
+def open_conversation(*, facility: Facility, session_id: str) -> Conversation:
+    """The conversation of `session_id`, or a new one."""
+    try:
+        return find_conversation(session_id, facility=facility)
+    except NotFound:
+        return start_conversation(facility=facility, session_id=session_id)
 
-    Simultaneous calls with one unknown id open one conversation: the constraint on `client_ref`
+
+def start_conversation(
+    *, facility: Facility, session_id: str | None, **fields: Any
+) -> Conversation:
+    """A new conversation, with a session id of its own.
+
+    Simultaneous calls with one unknown id start one conversation: the constraint on `client_ref`
     lets a single one through and the others find it.
     """
-    if session_id:
-        try:
-            return find_conversation(session_id, facility=facility)
-        except NotFound:
-            pass
     client_ref = session_id if session_id and _UNGUESSABLE.fullmatch(session_id) else None
+    if client_ref is None:
+        return Conversation.objects.create(facility=facility, **fields)
     try:
         with transaction.atomic():
             release_expired(facility, client_ref)
-            return Conversation.objects.create(
-                facility=facility, client_ref=client_ref, language=language
-            )
+            return Conversation.objects.create(facility=facility, client_ref=client_ref, **fields)
     except IntegrityError:
-        return find_conversation(session_id or "", facility=facility)
+        return find_conversation(client_ref, facility=facility)
 
 
-def release_expired(facility: Facility, client_ref: str | None) -> None:
+def release_expired(facility: Facility, client_ref: str) -> None:
     """Let a device use its own id again once the conversation it stood for has ended."""
-    if client_ref:
-        expired = Conversation.objects.for_facility(facility).filter(
-            client_ref=client_ref, expires_at__lte=timezone.now()
-        )
-        expired.update(client_ref=None)
+    expired = Conversation.objects.for_facility(facility).filter(
+        client_ref=client_ref, expires_at__lte=timezone.now()
+    )
+    expired.update(client_ref=None)
 
 
 def make_token(conversation: Conversation) -> SessionToken:

@@ -213,6 +213,15 @@ class Facility(models.Model):
             "prohibited_items": self.prohibited_items,
         }
 
+    #: Stands for the password wherever the password itself must not be.
+    WIFI_PASSWORD = "{wifi_password}"  # noqa: S105
+
+    def without_secrets(self, text: str) -> str:
+        """`text` with the placeholder in place of the Wi-Fi password."""
+        if not self.wifi_password:
+            return text
+        return text.replace(self.wifi_password, self.WIFI_PASSWORD)
+
     def keeps_secret(self, text: str) -> bool:
         """Whether `text` tells the Wi-Fi password, which only guests at the inn may read."""
         return (

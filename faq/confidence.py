@@ -65,3 +65,36 @@ def load_coefficients() -> Coefficients:
 def confidence(evidence: Evidence | None) -> float:
     """The chance that the match is right, 0 to 1; 0 without a match."""
     return load_coefficients().chance(evidence) if evidence else 0.0
+
+
+def answerable(evidence: Evidence | None) -> float:
+    """The chance that one of the matches answers the question."""
+    return 1 - (1 - confidence(evidence)) ** 2
+
+
+#: As many guests as the stated chance counts for when votes on a FAQ come in: after as many votes
+#: both weigh the same.
+PRIOR_GUESTS: Final = 8
+
+
+def weigh_votes(chance: float, confirmed: int, disputed: int) -> float:
+    """`chance`, after so many guests said that this FAQ's answer helped them or did not.
+
+    The mean of a beta distribution with `chance` as its prior mean and PRIOR_GUESTS as the prior's
+    weight (Gelman et al., "Bayesian Data Analysis", 2013, section 2.4).
+    """
+    return (chance * PRIOR_GUESTS + confirmed) / (PRIOR_GUESTS + confirmed + disputed)
+
+
+#: How often a model that is given the right FAQ says that it can answer, and how often one that is
+#: not says so all the same. Assumed, on the cautious side, until they are measured with a key:
+#: the prompt tells the model to decline when in doubt.
+DECLARES_WHEN_RIGHT: Final = 0.9
+DECLARES_WHEN_WRONG: Final = 0.08
+
+
+def after_declaration(answerable: float) -> float:
+    """The chance that an answer is right which the model says it can give, by Bayes' rule;
+    `answerable` is the chance, before it said so, that it was given what answers."""
+    right = answerable * DECLARES_WHEN_RIGHT
+    return right / (right + (1 - answerable) * DECLARES_WHEN_WRONG)

@@ -30,8 +30,28 @@ class MissingFact(Exception):
 
 def fill_in(text: str, facility: Facility, language: str) -> str:
     """`text` with the facility's facts. Raises MissingFact rather than leave a hole."""
-    facts = facility.facts(language)
+    return _filled(text, facility.facts(language))
 
+
+def fill_in_public(text: str, facility: Facility, language: str) -> str:
+    """`text` for readers outside the inn, an AI provider above all: secrets stay {placeholders},
+    wherever in the text somebody wrote them. Raises MissingFact."""
+    facts = facility.facts(language)
+    if facts["wifi_password"]:
+        facts["wifi_password"] = facility.WIFI_PASSWORD
+    return facility.without_secrets(_filled(text, facts))
+
+
+def public_facts(facility: Facility, language: str) -> dict[str, str]:
+    """The facts that are filled in, secrets as {placeholders}."""
+    return {
+        name: fill_in_public(f"{{{name}}}", facility, language)
+        for name, fact in facility.facts(language).items()
+        if fact
+    }
+
+
+def _filled(text: str, facts: dict[str, str]) -> str:
     def fact(match: re.Match[str]) -> str:
         value = facts[match[1]]
         if not value:

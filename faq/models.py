@@ -8,15 +8,16 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import SparseVectorField, VectorField
 
 from facilities.models import Facility, OwnedQuerySet
+from faq.tasks import queue_vectors
 from faq.understanding import load_reader, version
 from faq.vectors import DIMENSIONS, to_vector
+from yadopera.ai import EMBEDDING_DIMENSIONS
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES, nearest_languages
 
 QUESTION_LENGTH = 500
 ANSWER_LENGTH = 2000
-#: `text-embedding-3-small`; see OPENAI_EMBEDDING_MODEL.
-EMBEDDING_DIMENSIONS = 1536
 INDEX_FIELDS = ("terms", "concepts", "topics", "index_version")
+EMBEDDING_FIELDS = ("embedding", "embedding_model", "embedding_problem")
 
 
 class FaqQuerySet(OwnedQuerySet["Faq"]):
@@ -49,6 +50,9 @@ class Faq(models.Model):
         choices=Facility.Visibility,
         default=Facility.Visibility.ANYONE,
     )
+    #: Guests whose last word on this FAQ's answer was that it helped, or that it did not.
+    confirmed_by = models.PositiveIntegerField(_("helped"), default=0, editable=False)
+    disputed_by = models.PositiveIntegerField(_("did not help"), default=0, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False
     )
@@ -103,8 +107,16 @@ class GuestText(models.Model):
     topics = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
     #: `understanding.version()` when they were computed; any other number is outdated.
     index_version = models.BigIntegerField(null=True, editable=False)
-    #: 1536 floats of unit length; None without an AI provider.
+    #: 1536 floats of unit length; None until the AI provider has made it.
     embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, editable=False)
+    #: The model that made it; vectors of another model than the present one are not compared.
+    embedding_model = models.CharField(max_length=100, blank=True, editable=False)
+    #: Why the provider made none, in words for staff; empty when it has not failed.
+    embedding_problem = models.CharField(max_length=200, blank=True, editable=False)
+
+    #: Of which FAQ, and all texts of one kind; the two kinds declare both.
+    faq: Any
+    objects: Any
 
     class Meta:
         abstract = True
@@ -114,9 +126,12 @@ class GuestText(models.Model):
 
     def save(self, **options: Any) -> None:
         self.index()
+        # The provider's vector is of the old text; a task makes the new one.
+        self.embedding, self.embedding_model, self.embedding_problem = None, "", ""
         if (fields := options.get("update_fields")) is not None:
-            options["update_fields"] = {*fields, *INDEX_FIELDS}
+            options["update_fields"] = {*fields, *INDEX_FIELDS, *EMBEDDING_FIELDS}
         super().save(**options)
+        queue_vectors(self.faq.facility_id)
 
     def index(self) -> None:
         """Bring the three views up to date with the text."""
@@ -125,6 +140,10 @@ class GuestText(models.Model):
         self.concepts = to_vector(meaning.concepts)
         self.topics = to_vector(meaning.topics)
         self.index_version = version()
+
+    def embedded_text(self) -> str:
+        """What the provider's vector is of."""
+        return "\n".join(getattr(self, name) for name in self.indexed_fields)
 
 
 class FaqTranslationQuerySet(OwnedQuerySet["FaqTranslation"]):

@@ -1,17 +1,20 @@
 """Which FAQs of a facility answer a question, and how surely."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from django.db import connection
+from pgvector import Vector
 
 from facilities.models import Facility
-from faq.confidence import Evidence, confidence
+from faq.confidence import Evidence, answerable, confidence, weigh_votes
 from faq.presets import Preset, load_presets
 from faq.understanding import Meaning, Weights, load_reader
 from faq.vectors import to_vector
+from yadopera.ai import get_provider
 
 #: How many FAQs are returned; the confidence needs the second.
 CANDIDATES: Final = 5
@@ -21,38 +24,52 @@ SAME_TOPIC: Final = 0.5
 TOPIC_WEIGHT: Final = 1.0
 CONCEPT_WEIGHT: Final = 0.8
 TERM_WEIGHT: Final = 1.0
+DENSE_WEIGHT: Final = 0.2
 
 # One round trip. Every text of the facility is compared: an inn has a few thousand, and an index
 # shared by all facilities and filtered by one would silently lose some of them.
 _RANK: Final = """
 WITH texts AS (
-    SELECT faq.id, text.topics, text.concepts, text.terms
+    SELECT faq.id, text.topics, text.concepts, text.terms, text.embedding, text.embedding_model
     FROM faq_faq faq JOIN faq_faqtranslation text ON text.faq_id = faq.id
     WHERE faq.facility_id = %(facility)s AND faq.is_active AND text.index_version IS NOT NULL
     UNION ALL
-    SELECT faq.id, text.topics, text.concepts, text.terms
+    SELECT faq.id, text.topics, text.concepts, text.terms, text.embedding, text.embedding_model
     FROM faq_faq faq JOIN faq_faqwording text ON text.faq_id = faq.id
     WHERE faq.facility_id = %(facility)s AND faq.is_active AND text.index_version IS NOT NULL
-), ranked AS (
+), compared AS (
     SELECT
         id,
         max(-(topics <#> %(topics)s::sparsevec)) AS topic,
         max(-(concepts <#> %(concepts)s::sparsevec)) AS concept,
-        max(-(terms <#> %(terms)s::sparsevec)) AS term
+        max(-(terms <#> %(terms)s::sparsevec)) AS term,
+        {dense} AS dense,
+        bool_or(embedding_model = %(model)s) AS has_vector
     FROM texts GROUP BY id
+), ranked AS (
+    SELECT *, coalesce((dense - avg(dense) OVER ()) / nullif(stddev_pop(dense) OVER (), 0), 0)
+        AS standing
+    FROM compared
 ), best AS (
     SELECT *,
-        %(topic_weight)s * topic + %(concept_weight)s * concept + %(term_weight)s * term AS score
+        %(topic_weight)s * topic + %(concept_weight)s * concept + %(term_weight)s * term
+        + %(dense_weight)s * greatest(standing, 0) AS score,
+        bool_or(has_vector) OVER () AS any_vector
     FROM ranked ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT
-    best.id, faq.visibility, best.topic, best.concept, best.term,
-    (SELECT json_object_agg(text.language, text.answer)::text
+    best.id, faq.visibility, faq.confirmed_by, faq.disputed_by,
+    best.topic, best.concept, best.term, best.standing, best.any_vector,
+    (SELECT json_object_agg(text.language, json_build_array(text.question, text.answer))::text
      FROM faq_faqtranslation text WHERE text.faq_id = best.id)
 FROM best JOIN faq_faq faq ON faq.id = best.id
 WHERE best.score > 0 AND EXISTS (SELECT FROM faq_faqtranslation WHERE faq_id = best.id)
 ORDER BY best.score DESC, best.id
 """
+_WITHOUT_VECTOR: Final = _RANK.format(dense="NULL::float8")
+_WITH_VECTOR: Final = _RANK.format(
+    dense="max(-(embedding <#> %(embedding)s::vector)) FILTER (WHERE embedding_model = %(model)s)"
+)
 
 
 @dataclass(frozen=True)
@@ -62,18 +79,29 @@ class Likeness:
     topic: float
     concept: float
     term: float
+    #: Of the provider's vectors: standard deviations above the mean of the inn's FAQs, which says
+    #: the same whichever model made them. 0 without vectors.
+    standing: float = 0.0
 
     @property
     def score(self) -> float:
-        return TOPIC_WEIGHT * self.topic + CONCEPT_WEIGHT * self.concept + TERM_WEIGHT * self.term
+        return (
+            TOPIC_WEIGHT * self.topic
+            + CONCEPT_WEIGHT * self.concept
+            + TERM_WEIGHT * self.term
+            + DENSE_WEIGHT * max(self.standing, 0.0)
+        )
 
 
 @dataclass(frozen=True)
 class Match:
     faq_id: int
     visibility: str
-    #: language -> answer, with its placeholders.
-    answers: dict[str, str]
+    #: Guests whose last word was that this FAQ's answer helped, or that it did not.
+    confirmed_by: int
+    disputed_by: int
+    #: language -> (question, answer), with their placeholders.
+    texts: dict[str, tuple[str, str]]
     likeness: Likeness
 
 
@@ -83,10 +111,14 @@ class Ranking:
     matches: tuple[Match, ...]
     #: The chance that the first match answers the question, 0 to 1.
     confidence: float
+    #: The chance that one of the matches does.
+    answerable: float
     #: What the question is about.
     meaning: Meaning
     #: What the confidence was computed from; None without a match.
     evidence: Evidence | None = None
+    #: Whether the facility has vectors of the provider's present model to compare with.
+    has_vectors: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,30 +127,57 @@ class FactMatch:
     confidence: float
 
 
-def search_faqs(facility: Facility, question: str) -> Ranking:
-    """The published FAQs of `facility` nearest to `question`, in any language."""
+def search_faqs(
+    facility: Facility, question: str, *, embedding: Sequence[float] | None = None
+) -> Ranking:
+    """The published FAQs of `facility` nearest to `question`, in any language.
+
+    `embedding` is the provider's vector of the question, where there is one.
+    """
     meaning = load_reader().read(question)
+    provider = get_provider()
     with connection.cursor() as cursor:
         cursor.execute(
-            _RANK,
+            _WITHOUT_VECTOR if embedding is None else _WITH_VECTOR,
             {
                 "facility": facility.pk,
                 "topics": to_vector(meaning.topics).to_text(),
                 "concepts": to_vector(meaning.concepts).to_text(),
                 "terms": to_vector(meaning.terms).to_text(),
+                "embedding": None if embedding is None else Vector(embedding).to_text(),
+                "model": provider.embedding_model if provider else None,
                 "topic_weight": TOPIC_WEIGHT,
                 "concept_weight": CONCEPT_WEIGHT,
                 "term_weight": TERM_WEIGHT,
+                "dense_weight": DENSE_WEIGHT,
                 "limit": CANDIDATES,
             },
         )
         rows = cursor.fetchall()
-    matches = tuple(
-        Match(faq_id, visibility, json.loads(answers), Likeness(topic, concept, term))
-        for faq_id, visibility, topic, concept, term, answers in rows
-    )
+    matches = tuple(_match(*row) for row in rows)
     found = evidence(meaning, *(match.likeness for match in matches[:2]))
-    return Ranking(matches, confidence(found), meaning, found)
+    chance = confidence(found)
+    if matches:
+        chance = weigh_votes(chance, matches[0].confirmed_by, matches[0].disputed_by)
+    has_vectors = any(row[-2] for row in rows)
+    return Ranking(matches, chance, max(chance, answerable(found)), meaning, found, has_vectors)
+
+
+def _match(
+    faq_id: int,
+    visibility: str,
+    confirmed_by: int,
+    disputed_by: int,
+    topic: float,
+    concept: float,
+    term: float,
+    standing: float,
+    _any_vector: bool,
+    texts: str,
+) -> Match:
+    """A row of _RANK."""
+    likeness = Likeness(topic, concept, term, standing)
+    return Match(faq_id, visibility, confirmed_by, disputed_by, json.loads(texts), likeness)
 
 
 def search_facts(ranking: Ranking) -> FactMatch | None:
@@ -127,16 +186,16 @@ def search_facts(ranking: Ranking) -> FactMatch | None:
     found."""
     meaning = ranking.meaning
     asked = max(meaning.topics, key=meaning.topics.__getitem__, default="")
-    likenesses = {fact.preset.intent_key: likeness_of_fact(meaning, fact) for fact in _facts()}
+    facts = _facts()
     # Of all that guests ask, the library's intents, the question must be this one first of all.
-    best = likenesses.pop(asked, None)
-    if best is None:
+    if asked not in facts:
         return None
+    best = likeness_of_fact(meaning, facts[asked])
     if any(match.likeness.topic > SAME_TOPIC * best.topic for match in ranking.matches):
         return None
-    second = max(likenesses.values(), key=lambda likeness: likeness.score)
-    (preset,) = (fact.preset for fact in _facts() if fact.preset.intent_key == asked)
-    return FactMatch(preset, confidence(evidence(meaning, best, second)))
+    others = (likeness_of_fact(meaning, fact) for key, fact in facts.items() if key != asked)
+    second = max(others, key=lambda likeness: likeness.score)
+    return FactMatch(facts[asked].preset, confidence(evidence(meaning, best, second)))
 
 
 NOTHING: Final = Likeness(0.0, 0.0, 0.0)
@@ -168,10 +227,10 @@ class Fact:
 
 
 @cache
-def _facts() -> tuple[Fact, ...]:
+def _facts() -> dict[str, Fact]:
     reader = load_reader()
-    return tuple(
-        Fact(
+    return {
+        preset.intent_key: Fact(
             preset,
             tuple(
                 reader.read(line)
@@ -181,7 +240,7 @@ def _facts() -> tuple[Fact, ...]:
         )
         for preset in load_presets()
         if preset.is_fact
-    )
+    }
 
 
 def likeness_of_fact(meaning: Meaning, fact: Fact) -> Likeness:

@@ -9,6 +9,7 @@ from facilities.models import Facility, OwnedQuerySet
 from faq.facts import MissingFact, fill_in
 from faq.models import INDEX_FIELDS, Faq, FaqTranslation, FaqWording, GuestText
 from faq.presets import Preset, load_presets
+from faq.tasks import queue_vectors
 from faq.understanding import version
 
 TOP_QUESTIONS = 3
@@ -57,7 +58,7 @@ def _texts(faq: Faq, preset: Preset) -> list[GuestText]:
 
 
 def bulk_create_texts(texts: list[GuestText]) -> None:
-    """Store new texts of both kinds, indexed."""
+    """Store new texts of both kinds, indexed; their vectors follow in the background."""
     for text in texts:
         text.index()
     FaqTranslation.objects.bulk_create(
@@ -66,6 +67,8 @@ def bulk_create_texts(texts: list[GuestText]) -> None:
     FaqWording.objects.bulk_create(
         (text for text in texts if isinstance(text, FaqWording)), batch_size=BATCH
     )
+    for facility_id in {text.faq.facility_id for text in texts}:
+        queue_vectors(facility_id)
 
 
 def top_questions(facility: Facility, language: str) -> list[dict[str, object]]:
@@ -97,6 +100,14 @@ def top_questions(facility: Facility, language: str) -> list[dict[str, object]]:
         if len(shown) == TOP_QUESTIONS:
             break
     return shown
+
+
+def note_votes(facility: Facility, faq_id: int, *, confirmed_by: int, disputed_by: int) -> None:
+    """Keep how many guests a FAQ's answers helped, and how many not; it weighs in its confidence.
+    A FAQ deleted since is passed over."""
+    Faq.objects.for_facility(facility).filter(pk=faq_id).update(
+        confirmed_by=confirmed_by, disputed_by=disputed_by
+    )
 
 
 def reindex(facility: Facility | None = None) -> int:

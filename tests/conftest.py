@@ -1,10 +1,12 @@
 """Real services for every test: a PostgreSQL with pgvector, a Redis, a home of their own."""
 
 import contextlib
+import json
 import os
 from pathlib import Path
 
 import pytest
+from asgiref.sync import async_to_sync
 
 # The tests' own home, so that they never touch the data of a `make run`. Set before Django reads
 # its settings; the folder stays, so that the next test run need not create a database cluster.
@@ -128,6 +130,32 @@ def site_key(sakura):
     return SiteKey.objects.create(facility=sakura, location="entrance").key
 
 
+# The AI provider --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def _running_provider():
+    from tests.fake_provider import FakeProvider
+
+    server = FakeProvider().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def provider(_running_provider, settings, monkeypatch):
+    """A server that speaks OpenAI's protocol; everything under test uses it."""
+    from yadopera.ai import get_provider, outage
+
+    _running_provider.reset()
+    settings.OPENAI_API_KEY = "test-key"
+    settings.OPENAI_BASE_URL = _running_provider.url
+    monkeypatch.setattr(outage, "_here", None)
+    get_provider.cache_clear()
+    yield _running_provider
+    get_provider.cache_clear()
+
+
 # A guest's phone --------------------------------------------------------------------------------
 
 
@@ -157,12 +185,31 @@ class Guest:
         self.session_id = response.json()["session_id"]
         return response.json()
 
+    def stream(self, message, **fields):
+        """Ask, and return the events of the answer as (name, data)."""
+        body = {"facility_id": self.facility.pk, "message": message} | fields
+        response = self.post("/chat/stream", **body)
+        assert response.status_code == 200, response.content
+        return read_events(async_to_sync(_join)(response.streaming_content))
+
     def history(self, **query):
         response = self.get(
             f"/chat/history/{self.session_id}", facility_id=self.facility.pk, **query
         )
         assert response.status_code == 200, response.content
         return response.json()
+
+
+async def _join(pieces):
+    return b"".join([piece async for piece in pieces]).decode()
+
+
+def read_events(text):
+    events = []
+    for block in filter(None, text.split("\n\n")):
+        name, data = block.split("\n", 1)
+        events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return events
 
 
 @pytest.fixture

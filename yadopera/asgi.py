@@ -48,8 +48,11 @@ class Application:
         from django.conf import settings
 
         from chat.services import warm_up
+        from yadopera.steps import use_threads
 
         warm_up()
+        # As many as there are connections to borrow; more would only wait for one.
+        use_threads(settings.STEP_THREADS)
         self.static_prefix = settings.STATIC_URL
         self.static = static_application(settings.STATIC_ROOT, settings.STATIC_URL)
         self.max_json_bytes = settings.MAX_JSON_BYTES

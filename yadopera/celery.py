@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
 
 HEARTBEAT_KEY = "worker-heartbeat"
 HEARTBEAT_SECONDS = 15
+#: How often work that was left behind is looked for.
+SWEEP_SECONDS = 600
 #: A worker is taken for dead when this many heartbeats in a row are missing.
 HEARTBEATS_MISSED = 4
 
@@ -23,6 +25,12 @@ app.conf.beat_schedule = {
         "schedule": HEARTBEAT_SECONDS,
         # A heartbeat that nobody took in time says nothing any more.
         "options": {"expires": HEARTBEAT_SECONDS},
+    },
+    # Picks up the texts whose own task was lost or failed.
+    "embed-texts": {
+        "task": "faq.tasks.embed_texts",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},
     },
 }
 

@@ -226,6 +226,9 @@ if _pool_size:
         "timeout": 3,
     }
 
+#: Threads of a web process that guests' database work runs in; see yadopera/steps.py.
+STEP_THREADS = max(1, min(_pool_size or 4, 6))
+
 REDIS_URL = read_url(
     "REDIS_URL", EMBEDDED.redis_url, {"redis", "rediss", "unix"}, "redis://host:6379/0"
 )
@@ -245,12 +248,30 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A Redis that hangs must not hang whoever saves a FAQ.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_WORKER_CONCURRENCY = read(env.int, "CELERY_CONCURRENCY", 2, "a number of processes")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(YADOPERA_HOME / "celerybeat-schedule")
+
+# The AI provider --------------------------------------------------------------------------------
+
+#: Without a key nothing calls out.
+OPENAI_API_KEY = os.environ.get("OPENAI_API_KEY", "").strip()
+OPENAI_BASE_URL = read_url(
+    "OPENAI_BASE_URL",
+    "https://api.openai.com/v1",
+    {"http", "https"},
+    "https://api.openai.com/v1",
+)
+OPENAI_CHAT_MODEL = os.environ.get("OPENAI_CHAT_MODEL", "").strip() or "gpt-4o-mini"
+OPENAI_EMBEDDING_MODEL = (
+    os.environ.get("OPENAI_EMBEDDING_MODEL", "").strip() or "text-embedding-3-small"
+)
+AI_PROVIDER = "yadopera.ai.openai_provider.OpenAIProvider"
 
 # Mail -------------------------------------------------------------------------------------------
 

@@ -53,6 +53,17 @@ def test_asking_with_their_session_opens_one_of_ones_own(neighbour, asked):
     assert own.facility == neighbour.facility
 
 
+def test_streaming_with_their_session_opens_one_of_ones_own(neighbour, asked):
+    before = asked.history()
+
+    theirs = dict(neighbour.stream("what time can i check in", session_id=neighbour.theirs))
+    none = dict(neighbour.stream("what time can i check in", session_id=MADE_UP))
+
+    assert theirs["done"]["session_id"] not in {asked.session_id, none["done"]["session_id"]}
+    assert theirs["done"]["message"]["content"] == none["done"]["message"]["content"]
+    assert asked.history() == before
+
+
 @pytest.mark.parametrize("path", ["/chat/escalate", "/session/generate"])
 def test_their_session_is_not_there(neighbour, path):
     response = same_as_made_up(
@@ -164,6 +175,7 @@ def test_every_guest_route_is_covered_here():
     assert open_routes == {
         "/facility/{slug}",  # public: it names the facility itself
         "/chat",
+        "/chat/stream",
         "/chat/history/{session_id}",
         "/chat/feedback",
         "/chat/escalate",

@@ -3,7 +3,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from facilities.models import Facility
+from faq.embeddings import embed_outdated
 from faq.services import reindex
+from yadopera.ai import get_provider
 
 
 class Command(BaseCommand):
@@ -19,3 +21,10 @@ class Command(BaseCommand):
             if facility is None:
                 raise CommandError(f"There is no facility with the slug {options['slug']}.")
         self.stdout.write(f"{reindex(facility)} texts indexed.")
+        if get_provider() is None:
+            return
+        done, problem = embed_outdated(facility_id=facility.pk if facility else None)
+        self.stdout.write(f"{done} vectors made by the AI provider.")
+        if problem:
+            # The inn answers without them, so a release goes on; the worker tries again.
+            self.stderr.write(f"Vectors are missing: {problem}.")

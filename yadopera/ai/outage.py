@@ -1,0 +1,83 @@
+"""A circuit breaker: a provider that fails is left alone for a while, by all processes.
+
+The idea is Nygard's ("Release It!", 2007, "Circuit Breaker"). Closed, calls go through; after
+FAILURES in a row it opens and nobody waits for the provider; every PAUSE_SECONDS one caller tries
+whether it is back.
+"""
+
+import logging
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.utils import timezone
+
+from yadopera import shared_memory
+
+logger = logging.getLogger(__name__)
+
+FAILURES: Final = 2
+PAUSE_SECONDS: Final = 20
+#: An outage that nobody noticed going on for this long is over.
+FORGOTTEN_AFTER_SECONDS: Final = 6 * 60 * 60
+_KEY: Final = "ai-outage"
+_TRIAL: Final = "ai-trial"
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Failures in a row, none of them followed by an answer."""
+
+    #: ISO 8601, the first failure.
+    since: str
+    #: How the last call failed, in words for staff and operators.
+    problem: str
+    failures: int
+
+    def __str__(self) -> str:
+        return f"{self.problem}; failing since {self.since}"
+
+    @property
+    def started_at(self) -> datetime:
+        return datetime.fromisoformat(self.since)
+
+
+#: This process's own knowledge, for when Redis is away.
+_here: Outage | None = None
+
+
+def current_outage() -> Outage | None:
+    remembered: dict[str, Any] | None = shared_memory.recall(_KEY)
+    return Outage(**remembered) if remembered else _here
+
+
+def may_call() -> bool:
+    """Whether the provider is worth a call now. While it fails, one caller at a time tries."""
+    outage = current_outage()
+    if outage is None or outage.failures < FAILURES:
+        return True
+    return shared_memory.claim(_TRIAL, seconds=PAUSE_SECONDS)
+
+
+def note_failure(problem: str) -> Outage:
+    global _here
+    before = current_outage()
+    _here = Outage(
+        since=before.since if before else timezone.now().isoformat(timespec="seconds"),
+        problem=problem,
+        failures=before.failures + 1 if before else 1,
+    )
+    shared_memory.remember(_KEY, asdict(_here), seconds=FORGOTTEN_AFTER_SECONDS)
+    if _here.failures == FAILURES:
+        shared_memory.claim(_TRIAL, seconds=PAUSE_SECONDS)
+    logger.warning("The AI provider failed: %s.", _here)
+    return _here
+
+
+def note_success() -> None:
+    global _here
+    if outage := current_outage():
+        _here = None
+        shared_memory.forget(_KEY)
+        shared_memory.forget(_TRIAL)
+        logger.info("The AI provider answers again; it had failed since %s.", outage.since)

@@ -1,0 +1,47 @@
+"""What the processes remember together, in Redis, and can do without while Redis is away."""
+
+import logging
+import time
+from typing import Any, Final
+
+from django.core.cache import cache
+from django_redis.exceptions import ConnectionInterrupted
+from redis import RedisError
+
+from yadopera.rate_limit import REDIS_PAUSE_SECONDS
+
+logger = logging.getLogger(__name__)
+
+_ABSENT: Final = (ConnectionInterrupted, RedisError)
+_back_at = 0.0
+
+
+def recall(key: str) -> Any:
+    """What was remembered under `key`; None when there is nothing, or no Redis."""
+    return _unless_away(lambda: cache.get(key))
+
+
+def remember(key: str, value: Any, *, seconds: float) -> None:
+    _unless_away(lambda: cache.set(key, value, timeout=seconds))
+
+
+def claim(key: str, *, seconds: float) -> bool:
+    """Whether nobody else has claimed `key` within `seconds`; without Redis, True."""
+    return _unless_away(lambda: cache.add(key, True, timeout=seconds)) is not False
+
+
+def forget(key: str) -> None:
+    _unless_away(lambda: cache.delete(key))
+
+
+def _unless_away(call: Any) -> Any:
+    """A Redis that failed is left alone for a while, so that no guest waits for it in vain."""
+    global _back_at
+    if time.monotonic() < _back_at:
+        return None
+    try:
+        return call()
+    except _ABSENT:
+        _back_at = time.monotonic() + REDIS_PAUSE_SECONDS
+        logger.warning("Redis does not answer: nothing is cached. Check REDIS_URL.")
+        return None

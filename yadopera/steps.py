@@ -1,0 +1,45 @@
+"""Synchronous steps of asynchronous work: everything that uses the database or Redis.
+
+A step borrows a database connection and hands it back when it is done, so a guest who waits for
+the model holds none. In a web process the steps of all guests share a few threads.
+"""
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_threads: ThreadPoolExecutor | None = None
+
+
+def use_threads(count: int) -> None:
+    """Run steps in `count` threads of this process. Without this call they run in the thread that
+    waits for them, as commands and tests need it."""
+    global _threads
+    _threads = ThreadPoolExecutor(count, thread_name_prefix="step")
+
+
+async def run_step(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """`step(*args, **kwargs)`, off the event loop. A step that has begun is not interrupted."""
+    bound = functools.partial(_returning_its_connection, step, *args, **kwargs)
+    if _threads is None:
+        return await sync_to_async(bound, thread_sensitive=True)()
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_threads, context.run, bound)
+
+
+def _returning_its_connection(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    try:
+        return step(*args, **kwargs)
+    finally:
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:  # somebody else's transaction is not over
+                connection.close_if_unusable_or_obsolete()
