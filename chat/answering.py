@@ -129,13 +129,19 @@ def first_look(question: Question) -> Answer | Unsure:
         return call_person(question)
     provider = get_provider()
     vector = generation.recall_vector(provider, question.text) if provider else None
-    ranking = search_faqs(question.facility, question.text, embedding=vector)
+    ranking = search(question, vector)
     looked = look_at(question, ranking, embedded=vector is not None)
     if isinstance(looked, Answer) or provider is None:
         return looked if isinstance(looked, Answer) else looked.otherwise
     if not outage.may_call():
         return give_up(looked, str(outage.current_outage()))
     return looked
+
+
+def search(question: Question, vector: list[float] | None = None) -> Ranking:
+    return search_faqs(
+        question.facility, question.text, language=question.language, embedding=vector
+    )
 
 
 def look_at(question: Question, ranking: Ranking, *, embedded: bool) -> Answer | Unsure:
@@ -251,17 +257,19 @@ def to_staff(
 def mind_repetition(question: Question, answer: Answer) -> Answer:
     """`answer`, or a person when it would be one more turn in a row that does not help.
 
-    A turn did not help when it was handed to staff, when its answer was voted down, and when the
-    guest now asks for the same FAQ again.
+    A turn does not help when it goes to staff, when the guest asks for the same FAQ again, and
+    when he votes its answer down.
     """
     faq_id = answer.matched_faq_ids[0] if answer.matched_faq_ids else None
-    unresolved = 1
-    for turn in question.past:
-        handed_over = turn.source == Message.Source.HANDED_OVER
-        same_again = turn.faq_id is not None and turn.faq_id == faq_id
-        if not (handed_over or turn.voted_down or same_again):
-            break
-        unresolved += 1
+    same = [turn.faq_id is not None and turn.faq_id == faq_id for turn in question.past]
+    failed = [
+        answer.handover is not None or any(same[:1]),
+        *(
+            turn.source == Message.Source.HANDED_OVER or turn.voted_down or asked_again
+            for turn, asked_again in zip(question.past, same, strict=True)
+        ),
+    ]
+    unresolved = failed.index(False) if False in failed else len(failed)
     if unresolved < UNRESOLVED_TURNS:
         return answer
     return replace(
@@ -302,8 +310,7 @@ def plan(provider: Provider, unsure: Unsure, vector: list[float] | None) -> Answ
     question = unsure.question
     if vector is not None:
         generation.remember_vector(provider, question.text, vector)
-        ranking = search_faqs(question.facility, question.text, embedding=vector)
-        looked = look_at(question, ranking, embedded=True)
+        looked = look_at(question, search(question, vector), embedded=True)
         if isinstance(looked, Answer):
             return looked
         unsure = looked
@@ -327,7 +334,7 @@ def with_follow_up(question: Question, ranking: Ranking) -> tuple[tuple[Match, .
     'and on Sunday?' is near to when it is read with the question before it."""
     if not question.past:
         return ranking.matches, ranking.answerable
-    both = search_faqs(question.facility, f"{question.past[0].question}\n{question.text}")
+    both = search(replace(question, text=f"{question.past[0].question}\n{question.text}"))
     matches = {match.faq_id: match for match in (*ranking.matches, *both.matches)}
     answerable = max(ranking.answerable, both.answerable)
     return tuple(matches.values())[:CANDIDATES], answerable

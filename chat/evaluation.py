@@ -21,10 +21,12 @@ from django.db import transaction
 from chat.models import Escalation
 from chat.services import GuestMessage, answer_guest
 from facilities.models import Facility, SiteKey
-from faq.confidence import Evidence
+from faq.calibration import Example
+from faq.embeddings import embed_outdated
 from faq.models import Faq
 from faq.search import search_faqs
 from faq.transfer import import_folder, read_text
+from yadopera.ai import ProviderError, get_provider
 from yadopera.errors import InvalidRequest
 from yadopera.languages import LANGUAGES
 
@@ -115,17 +117,40 @@ def imported(folder: Path) -> Iterator[Facility]:
         transaction.set_rollback(True)
 
 
-def collect_evidence(folder: Path) -> list[tuple[Evidence, bool]]:
-    """For each question that is a real one: what spoke for the first match, and was it right?"""
-    samples = []
+def collect_examples(folder: Path) -> list[Example]:
+    """The set's real questions, each beside all FAQs of its inn, for the calibration. With an AI
+    provider the vectors of both are compared too. Raises ProviderError."""
+    provider = get_provider()
+    questions = [a for a in read_questions(folder) if a.kind in {"answerable", "unanswerable"}]
+    vectors: list[list[float] | None] = [None] * len(questions)
+    examples = []
     with imported(folder) as facility:
+        if provider:
+            _done, problem = embed_outdated(facility_id=facility.pk)
+            if problem:
+                raise ProviderError(problem)
+            texts = [asked.question for asked in questions]
+            vectors = [*async_to_sync(provider.embed)(texts, timeout_seconds=60)]
         intents = dict(Faq.objects.for_facility(facility).values_list("pk", "intent_key"))
-        for asked in read_questions(folder):
-            ranking = search_faqs(facility, asked.question)
-            if asked.kind in {"answerable", "unanswerable"} and ranking.evidence:
-                first = intents[ranking.matches[0].faq_id]
-                samples.append((ranking.evidence, first in asked.expected_intents))
-    return samples
+        for asked, vector in zip(questions, vectors, strict=True):
+            ranking = search_faqs(
+                facility,
+                asked.question,
+                language=asked.language,
+                embedding=vector,
+                limit=len(intents),
+            )
+            faqs = tuple(
+                (
+                    match.likeness,
+                    intents[match.faq_id] in asked.expected_intents,
+                    asked.language in match.texts,
+                )
+                for match in ranking.matches
+            )
+            if faqs:
+                examples.append(Example(faqs, ranking.meaning.known))
+    return examples
 
 
 def asker(facility: Facility) -> Callable[[Asked], Answered]:

@@ -1,7 +1,9 @@
 """How surely the best match is right: a probability, calibrated on questions with known answers.
 
-A logistic regression over what the retrieval saw. Its coefficients are data, in `confidence.toml`,
-fitted by `manage.py fit_confidence` and stored with their date, their sets and their scores.
+Everything fitted is data, in `confidence.toml`: what each view of a text counts for when matches
+are ranked, and two logistic regressions over what the ranking saw. `manage.py fit_confidence`
+writes it, with its date, its sets and its scores; once for searches without an AI provider's
+vectors and once for searches with them.
 """
 
 import math
@@ -9,68 +11,107 @@ import tomllib
 from dataclasses import astuple, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 FILE: Final = Path(__file__).with_name("confidence.toml")
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What speaks for a match. Likenesses are 0 to 1; leads are differences to the second match."""
+class Likeness:
+    """How like a question and a FAQ are in each view, 0 to 1 but for the last."""
 
-    #: The weighed sum of the three likenesses below.
-    score: float
-    #: How far the second match is behind, as a share of the score: 0, level, to 1, alone.
-    lead: float
     topic: float
-    topic_lead: float
+    answer_topic: float
     concept: float
-    concept_lead: float
     term: float
-    term_lead: float
-    #: The probability of the question's likeliest topic: low for what the library does not know.
-    certainty: float
-
-
-NAMES: Final = tuple(field.name for field in fields(Evidence))
-
-
-def as_numbers(evidence: Evidence) -> list[float]:
-    return list(astuple(evidence))
+    #: The share of what the question is about that the FAQ speaks of.
+    coverage: float
+    #: Of the provider's vectors: standard deviations above the mean of the inn's FAQs, which says
+    #: the same whichever model made them. 0 without vectors.
+    standing: float = 0.0
 
 
 @dataclass(frozen=True)
-class Coefficients:
+class Evidence:
+    """What speaks for the best match."""
+
+    #: How far its score is ahead of the second match's.
+    lead: float
+    #: Its part of exp(score), summed over all FAQs of the inn: 0 to 1.
+    share: float
+    coverage: float
+    #: How much more of the question it speaks of than the second match does.
+    coverage_lead: float
+    #: 1 when it has a text in the question's language.
+    same_language: float
+    #: How much of the question's wording the library has ever seen, 0 to 1.
+    known: float
+
+
+NOTHING: Final = Likeness(0.0, 0.0, 0.0, 0.0, 0.0)
+VIEWS: Final = tuple(field.name for field in fields(Likeness))
+NAMES: Final = tuple(field.name for field in fields(Evidence))
+
+
+@dataclass(frozen=True)
+class Logistic:
     intercept: float
     #: In the order of NAMES.
     slopes: tuple[float, ...]
 
-    @classmethod
-    def of(cls, intercept: float, slopes: list[float]) -> "Coefficients":
-        return cls(intercept, tuple(slopes))
-
     def chance(self, evidence: Evidence) -> float:
-        total = self.intercept + sum(
-            slope * x for slope, x in zip(self.slopes, as_numbers(evidence), strict=True)
-        )
+        numbers = astuple(evidence)
+        total = self.intercept + sum(s * x for s, x in zip(self.slopes, numbers, strict=True))
         return 1 / (1 + math.exp(-total))
 
 
+@dataclass(frozen=True)
+class Calibration:
+    #: What each view counts for, in the order of VIEWS.
+    weights: tuple[float, ...]
+    #: The chance that the first match answers the question.
+    first: Logistic
+    #: The chance that one of the matches does.
+    any: Logistic
+
+    def score(self, likeness: Likeness) -> float:
+        return sum(w * x for w, x in zip(self.weights, astuple(likeness), strict=True))
+
+    def evidence(
+        self,
+        best: Likeness,
+        second: Likeness,
+        *,
+        share: float,
+        same_language: bool,
+        known: float,
+    ) -> Evidence:
+        return Evidence(
+            lead=self.score(best) - self.score(second),
+            share=share,
+            coverage=best.coverage,
+            coverage_lead=best.coverage - second.coverage,
+            same_language=float(same_language),
+            known=known,
+        )
+
+
 @cache
-def load_coefficients() -> Coefficients:
+def load_calibration(*, with_vectors: bool) -> Calibration:
     data = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    return Coefficients.of(data["intercept"], [data["coefficients"][name] for name in NAMES])
+    part = data["with_vectors" if with_vectors else "without_vectors"]
+    return Calibration(
+        tuple(part["weights"].get(view, 0.0) for view in VIEWS),
+        _logistic(part["first"]),
+        _logistic(part["any"]),
+    )
 
 
-def confidence(evidence: Evidence | None) -> float:
-    """The chance that the match is right, 0 to 1; 0 without a match."""
-    return load_coefficients().chance(evidence) if evidence else 0.0
+def _logistic(part: dict[str, Any]) -> Logistic:
+    return Logistic(part["intercept"], tuple(part[name] for name in NAMES))
 
 
-def answerable(evidence: Evidence | None) -> float:
-    """The chance that one of the matches answers the question."""
-    return 1 - (1 - confidence(evidence)) ** 2
-
+# After the search -------------------------------------------------------------------------------
 
 #: As many guests as the stated chance counts for when votes on a FAQ come in: after as many votes
 #: both weigh the same.

@@ -16,7 +16,9 @@ from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES, nearest_languages
 
 QUESTION_LENGTH = 500
 ANSWER_LENGTH = 2000
-INDEX_FIELDS = ("terms", "concepts", "topics", "index_version")
+#: The views of `faq.understanding.Meaning` that a text is found by.
+VIEWS = ("terms", "concepts", "topics", "answer_topics", "named")
+INDEX_FIELDS = (*VIEWS, "index_version")
 EMBEDDING_FIELDS = ("embedding", "embedding_model", "embedding_problem")
 
 
@@ -101,10 +103,12 @@ class GuestText(models.Model):
     """A text by which a FAQ is found, with what the search needs of it."""
 
     language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
-    #: The three views of `faq.understanding.Meaning`, of unit length; None until computed.
+    #: VIEWS; None until computed.
     terms = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
     concepts = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
     topics = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
+    answer_topics = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
+    named = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
     #: `understanding.version()` when they were computed; any other number is outdated.
     index_version = models.BigIntegerField(null=True, editable=False)
     #: 1536 floats of unit length; None until the AI provider has made it.
@@ -134,11 +138,10 @@ class GuestText(models.Model):
         queue_vectors(self.faq.facility_id)
 
     def index(self) -> None:
-        """Bring the three views up to date with the text."""
+        """Bring the views up to date with the text."""
         meaning = load_reader().read(*(getattr(self, name) for name in self.indexed_fields))
-        self.terms = to_vector(meaning.terms)
-        self.concepts = to_vector(meaning.concepts)
-        self.topics = to_vector(meaning.topics)
+        for view in VIEWS:
+            setattr(self, view, to_vector(getattr(meaning, view)))
         self.index_version = version()
 
     def embedded_text(self) -> str:

@@ -16,7 +16,6 @@ import math
 import tempfile
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,7 +28,7 @@ from faq.terms import normalise, terms
 from faq.vocabulary import load_vocabulary, vocabulary_version
 
 #: Raised when the code below changes what a text's vectors are, so that `reindex` finds old ones.
-ALGORITHM: Final = 3
+ALGORITHM: Final = 4
 CONCEPT_WEIGHT: Final = 2.0
 CONCEPT_PAIR_WEIGHT: Final = 1.0
 #: Added to each count: what was never seen is not impossible. This, the share of it that an unseen
@@ -38,26 +37,34 @@ CONCEPT_PAIR_WEIGHT: Final = 1.0
 SMOOTHING: Final = 1.0
 UNSEEN_SHARE: Final = 0.06
 #: Sharpness of the topics: log-likelihoods of unit-length texts are small numbers.
-TEMPERATURE: Final = 5.0
+TEMPERATURE: Final = 3.0
 #: Topics kept per text; the rest hold next to nothing.
 TOPICS_KEPT: Final = 12
 #: Answers help to find a FAQ, but its question says what it is about.
 ANSWER_WEIGHT: Final = 0.5
 
 Weights = dict[str, float]
-#: Which names a normalised text holds, and how much each weighs before its rarity.
-View = Callable[[str], Weights]
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """Three views of one text; each maps names to weights of unit length."""
+    """The views of one text. Those of a FAQ's question and of its answer are joined, where no more
+    is said."""
 
+    #: Of unit length, like `concepts`.
     terms: Weights
     concepts: Weights
-    #: intent -> square root of its probability, so that the product of two texts' topics is their
-    #: Bhattacharyya coefficient: 1 for equal distributions, 0 for disjoint ones.
+    #: Of the question. intent -> square root of its probability, so that the product of two texts'
+    #: topics is their Bhattacharyya coefficient: 1 for equal distributions, 0 for disjoint ones.
     topics: Weights
+    #: The same of the answer, which often speaks of more than its question does.
+    answer_topics: Weights
+    #: concept -> its share of what the question is about, by rarity; adds up to 1.
+    asked: Weights
+    #: Every concept named, with 1: the product with `asked` is how much of that is spoken of.
+    named: Weights
+    #: How much of the question's wording the library has ever seen, by rarity: 0 to 1.
+    known: float
 
 
 @dataclass
@@ -81,7 +88,7 @@ def train(library: dict[str, list[str]]) -> Model:
     """The classifier of `library`, intent -> phrasings."""
     intents = sorted(library)
     examples = [
-        (number, features(normalise(line)))
+        (number, features(line))
         for number, intent in enumerate(intents)
         for line in library[intent]
     ]
@@ -125,21 +132,27 @@ class Reader:
 
     def read(self, question: str, answer: str = "") -> Meaning:
         """The meaning of a guest's question, or of a FAQ's question and answer."""
-        text = normalise(question)
+        heard, told = _listen(normalise(question)), _listen(normalise(answer))
+        concepts = self._weigh(heard.concepts)
+        total = sum(concepts.values())
         return Meaning(
-            terms=self._joined(_term_weights, question, answer),
-            concepts=self._joined(_concept_weights, question, answer),
-            topics={
-                intent: math.sqrt(share) for intent, share in self.topics(features(text)).items()
-            },
+            terms=_joined(self._weigh(heard.terms), self._weigh(told.terms)),
+            concepts=_joined(concepts, self._weigh(told.concepts)),
+            topics=self._topics(heard),
+            answer_topics=self._topics(told),
+            asked={concept: weight / total for concept, weight in concepts.items()},
+            named=dict.fromkeys([*heard.concepts, *told.concepts], 1.0),
+            known=self._known(heard.terms),
         )
 
-    def _joined(self, view: View, question: str, answer: str) -> Weights:
-        joined = defaultdict(float, unit(self._weigh(view(normalise(question)))))
-        if answer:
-            for name, weight in unit(self._weigh(view(normalise(answer)))).items():
-                joined[name] += ANSWER_WEIGHT * weight
-        return unit(joined)
+    def _topics(self, heard: "Heard") -> Weights:
+        return {intent: math.sqrt(share) for intent, share in self.topics(heard.features()).items()}
+
+    def _known(self, found: Weights) -> float:
+        rarity, unseen = self.model.rarity, self.model.unseen_rarity
+        total = sum(weight**2 * rarity.get(term, unseen) for term, weight in found.items())
+        seen = sum(weight**2 * rarity[term] for term, weight in found.items() if term in rarity)
+        return seen / total if total else 0.0
 
     def topics(self, found: Weights) -> Weights:
         """intent -> probability, for the likeliest intents; empty when nothing is known."""
@@ -170,24 +183,39 @@ def unit(weights: Weights) -> Weights:
     return {name: weight / length for name, weight in weights.items()} if length else {}
 
 
-def features(normalised: str) -> Weights:
-    """What the classifier looks at: terms, concepts, and concepts that stand together."""
-    found = dict.fromkeys((term for term, _weight in terms(normalised)), 1.0)
-    concepts = sorted(_concept_weights(normalised))
-    found |= dict.fromkeys(concepts, CONCEPT_WEIGHT)
-    for position, first in enumerate(concepts):
-        for second in concepts[position + 1 :]:
-            found[first + second] = CONCEPT_PAIR_WEIGHT
-    return found
+def _joined(question: Weights, answer: Weights) -> Weights:
+    joined = defaultdict(float, unit(question))
+    for name, weight in unit(answer).items():
+        joined[name] += ANSWER_WEIGHT * weight
+    return unit(joined)
 
 
-def _term_weights(normalised: str) -> Weights:
-    return dict(terms(normalised))
+@dataclass(frozen=True)
+class Heard:
+    """What a text consists of, before anything is weighed by its rarity."""
+
+    terms: Weights
+    concepts: Weights
+
+    def features(self) -> Weights:
+        """What the classifier looks at: terms, concepts, and concepts that stand together."""
+        found = dict.fromkeys(self.terms, 1.0) | dict.fromkeys(self.concepts, CONCEPT_WEIGHT)
+        concepts = sorted(self.concepts)
+        for position, first in enumerate(concepts):
+            for second in concepts[position + 1 :]:
+                found[first + second] = CONCEPT_PAIR_WEIGHT
+        return found
 
 
-def _concept_weights(normalised: str) -> Weights:
+def _listen(normalised: str) -> Heard:
     # The mark keeps a concept apart from the term of the same spelling.
-    return {f"#{concept}": 1.0 for concept in load_vocabulary().concepts(normalised)}
+    concepts = {f"#{concept}": 1.0 for concept in load_vocabulary().concepts(normalised)}
+    return Heard(dict(terms(normalised)), concepts)
+
+
+def features(text: str) -> Weights:
+    """What the classifier looks at, of a text as it was typed."""
+    return _listen(normalise(text)).features()
 
 
 @cache

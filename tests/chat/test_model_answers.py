@@ -3,16 +3,20 @@ client against a server that speaks the provider's protocol."""
 
 import copy
 import json
+import math
 import time
 import uuid
+from dataclasses import replace
 
 import pytest
 
 from chat import answering, generation
 from chat.models import Escalation, Message
 from chat.prompts import PROMPT_VERSION
+from faq.confidence import NAMES, Logistic, load_calibration
 from faq.embeddings import embed_outdated
 from faq.models import Faq, FaqTranslation
+from faq.search import search_faqs
 from faq.services import bulk_create_texts
 from tests.conftest import Guest
 from yadopera.ai import outage
@@ -41,7 +45,18 @@ def add_faq(facility, key, question, answer, language="en", **fields):
 @pytest.fixture
 def unsure(monkeypatch):
     """The search finds the right FAQ and does not trust itself."""
-    monkeypatch.setattr("faq.search.confidence", lambda evidence: 0.5)
+    calibrated(monkeypatch, first=0.5, any=0.8)
+
+
+def calibrated(monkeypatch, *, first, any):
+    """Make every search this sure of its first match, and of one of its matches."""
+    stored = load_calibration(with_vectors=False)
+
+    def certain(chance):
+        return Logistic(math.log(chance / (1 - chance)), (0.0,) * len(NAMES))
+
+    fixed = replace(stored, first=certain(first), any=certain(any))
+    monkeypatch.setattr("faq.search.load_calibration", lambda *, with_vectors: fixed)
 
 
 def declares(**reply):
@@ -242,10 +257,10 @@ def test_a_question_is_embedded_once_and_only_where_there_are_vectors(provider, 
 
 def test_a_vector_helps_to_find_what_the_words_do_not_surely_say(provider, sakura, quidditch):
     embed_outdated()
-    before = answering.search_faqs(sakura, "quidditch")
+    before = search_faqs(sakura, "quidditch", language="en")
     vector = generation.array("f", _vector("quidditch pitch")).tolist()
 
-    after = answering.search_faqs(sakura, "quidditch", embedding=vector)
+    after = search_faqs(sakura, "quidditch", language="en", embedding=vector)
 
     assert after.matches[0].faq_id == quidditch.pk
     assert after.matches[0].likeness.standing > 1
@@ -401,8 +416,7 @@ def test_an_emergency_is_told_in_the_first_piece_without_the_model(provider, gue
 
 
 def test_nothing_of_an_answer_that_goes_to_staff_is_shown(provider, guest, quidditch, monkeypatch):
-    monkeypatch.setattr("faq.search.confidence", lambda evidence: 0.01)
-    monkeypatch.setattr("faq.search.answerable", lambda evidence: 0.01)
+    calibrated(monkeypatch, first=0.01, any=0.01)
     provider.reply = declares(answer="Certainly, dragons are welcome.")
 
     events = guest.stream(UNSURE)

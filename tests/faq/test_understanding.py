@@ -140,7 +140,7 @@ def test_a_kept_model_reads_as_the_trained_one_and_half_a_file_is_no_model(tmp_p
     kept = restore(path)
 
     assert kept == model
-    found = features(normalise("green tea"))
+    found = features("green tea")
     assert Reader(kept).topics(found) == Reader(model).topics(found)
     assert [file.name for file in path.parent.iterdir()] == ["model"]
     path.write_bytes(path.read_bytes()[:-4])
