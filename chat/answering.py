@@ -287,22 +287,57 @@ def mind_repetition(question: Question, answer: Answer) -> Answer:
 # The model --------------------------------------------------------------------------------------
 
 
-async def ask_model(unsure: Unsure, tell: Tell | None = None) -> Answer:
-    """What the model makes of it, or `unsure.otherwise`. `tell` hears the answer as it grows."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of asking the model; `conclude` makes the answer of it."""
+
+    planned: "Answer | Plan"
+    answer: Answer
+    calls: Calls | None = None
+    #: The model's reply as it came, to be remembered.
+    text: str = field(default="", repr=False)
+
+
+async def ask_model(unsure: Unsure, tell: Tell | None = None) -> Outcome:
+    """What the model makes of it. `tell` hears the answer as it grows."""
     provider = get_provider()
     if provider is None:
-        return unsure.otherwise
+        return Outcome(unsure.otherwise, unsure.otherwise)
     calls = Calls(provider)
     vector = None
     if unsure.ranking.has_vectors and not unsure.embedded:
         vector = await calls.embed(unsure.question.text)
     planned = await run_step(plan, provider, unsure, vector)
-    if isinstance(planned, Plan):
-        answer = await reply_of_model(provider, calls, planned, tell)
-    else:
-        answer = planned
-    answer = await run_step(settle, calls, planned, answer)
-    return replace(answer, embedding_calls=calls.embeddings, chat_calls=calls.chats)
+    if isinstance(planned, Answer):
+        return Outcome(planned, planned, calls)
+    kept = generation.read_reply(planned.kept_reply) if planned.kept_reply else None
+    if kept:
+        return Outcome(planned, judge(planned, kept), calls)
+    watch = Watch(tell, lambda so_far: publishable(planned, so_far)) if tell else None
+    try:
+        reply, text = await calls.reply(planned.prompt, watch)
+    except ProviderError as error:
+        return Outcome(planned, give_up(planned.unsure, str(error)), calls)
+    return Outcome(planned, judge(planned, reply), calls, text)
+
+
+def conclude(outcome: Outcome) -> Answer:
+    """The answer; remembers the reply, notes how the provider did and, when it failed, tells staff
+    since when."""
+    planned, answer, calls = outcome.planned, outcome.answer, outcome.calls
+    if calls is None:
+        return answer
+    answer = replace(answer, embedding_calls=calls.embeddings, chat_calls=calls.chats)
+    if calls.problem:
+        failing = outage.note_failure(calls.problem)
+        trigger = answer.handover and answer.handover.trigger
+        if isinstance(planned, Plan) and trigger == Escalation.Trigger.ERROR:
+            return give_up(planned.unsure, str(failing))
+    elif calls.chats or calls.embeddings:
+        outage.note_success()
+    if isinstance(planned, Plan) and outcome.text:
+        generation.remember_reply(calls.provider, planned.prompt, outcome.text)
+    return answer
 
 
 def plan(provider: Provider, unsure: Unsure, vector: list[float] | None) -> Answer | Plan:
@@ -338,33 +373,6 @@ def with_follow_up(question: Question, ranking: Ranking) -> tuple[tuple[Match, .
     matches = {match.faq_id: match for match in (*ranking.matches, *both.matches)}
     answerable = max(ranking.answerable, both.answerable)
     return tuple(matches.values())[:CANDIDATES], answerable
-
-
-async def reply_of_model(
-    provider: Provider, calls: Calls, planned: Plan, tell: Tell | None
-) -> Answer:
-    kept = planned.kept_reply and generation.read_reply(planned.kept_reply)
-    if kept:
-        return judge(planned, kept)
-    watch = Watch(tell, lambda so_far: publishable(planned, so_far)) if tell else None
-    try:
-        reply, text = await calls.reply(planned.prompt, watch)
-    except ProviderError as error:
-        return give_up(planned.unsure, str(error))
-    await run_step(generation.remember_reply, provider, planned.prompt, text)
-    return judge(planned, reply)
-
-
-def settle(calls: Calls, planned: Answer | Plan, answer: Answer) -> Answer:
-    """Note how the provider did; tell staff since when it fails."""
-    if not calls.problem:
-        if calls.chats or calls.embeddings:
-            outage.note_success()
-        return answer
-    failing = outage.note_failure(calls.problem)
-    if answer.handover and answer.handover.trigger == Escalation.Trigger.ERROR:
-        return give_up(planned.unsure, str(failing)) if isinstance(planned, Plan) else answer
-    return answer
 
 
 def give_up(unsure: Unsure, problem: str) -> Answer:

@@ -74,15 +74,9 @@ async def post_chat(
 
     Keep the `session_id` of the answer for the next question: it may be a new one.
     """
-    await run_step(enforce, request, "chat", session=payload.session_id or "")
+    asked = await run_step(take_question, request, payload)
     # A guest who goes away does not lose his answer: it is stored all the same.
-    turn = await asyncio.shield(
-        keep_running(
-            services.answer_guest(
-                facility_id=payload.facility_id, message=guest_message(request, payload)
-            )
-        )
-    )
+    turn = await asyncio.shield(keep_running(services.finish_turn(asked)))
     remember_session(response, turn.conversation)
     return chat_out(turn)
 
@@ -95,10 +89,7 @@ async def post_chat_stream(request: HttpRequest, payload: schemas.ChatIn) -> Str
     `POST /chat`, or `event: error` with the error body. What `done` says counts: it differs from
     the pieces when the AI fails half-way.
     """
-    await run_step(enforce, request, "chat", session=payload.session_id or "")
-    asked = await services.take_question(
-        facility_id=payload.facility_id, message=guest_message(request, payload)
-    )
+    asked = await run_step(take_question, request, payload)
     response = event_stream(request, answer_events(asked))
     remember_session(response, asked.conversation)
     return response
@@ -126,15 +117,20 @@ async def answer_events(
     yield "done", schemas.ChatOut.model_validate(chat_out(turn)).model_dump(mode="json")
 
 
-def guest_message(request: HttpRequest, payload: schemas.ChatIn) -> services.GuestMessage:
-    return services.GuestMessage(
-        text=payload.message,
-        language=payload.language,
-        browser_language=browser_language(request),
-        location=payload.location,
-        session_id=payload.session_id,
-        site_key=payload.site_key,
-        client_message_id=payload.client_message_id,
+def take_question(request: HttpRequest, payload: schemas.ChatIn) -> services.Turn | services.Asked:
+    """Count the call, store the question and, where no model is needed, its answer."""
+    enforce(request, "chat", session=payload.session_id or "")
+    return services.take_question(
+        facility_id=payload.facility_id,
+        message=services.GuestMessage(
+            text=payload.message,
+            language=payload.language,
+            browser_language=browser_language(request),
+            location=payload.location,
+            session_id=payload.session_id,
+            site_key=payload.site_key,
+            client_message_id=payload.client_message_id,
+        ),
     )
 
 

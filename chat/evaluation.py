@@ -19,7 +19,7 @@ from asgiref.sync import async_to_sync
 from django.db import transaction
 
 from chat.models import Escalation
-from chat.services import GuestMessage, answer_guest
+from chat.services import GuestMessage, finish_turn, take_question
 from facilities.models import Facility, SiteKey
 from faq.calibration import Example
 from faq.embeddings import embed_outdated
@@ -54,6 +54,9 @@ class Answered:
     trigger: str | None
     latency_ms: float
     confidence: float
+    #: How often the AI provider was called for it.
+    embedding_calls: int
+    chat_calls: int
 
 
 class BadSet(InvalidRequest):
@@ -102,9 +105,13 @@ def _read_question(line: str, where: str) -> Asked:
 
 
 def answer_set(folder: Path) -> list[tuple[Asked, Answered]]:
-    """Ask every question of the set, as a guest at the inn would. Leaves nothing behind."""
+    """Ask every question of the set, as a guest at the inn would. Leaves nothing behind.
+
+    Raises ProviderError when there is a provider and it makes no vectors of the FAQs.
+    """
     questions = read_questions(folder)
     with imported(folder) as facility:
+        make_vectors(facility)
         ask = asker(facility)
         return [(asked, ask(asked)) for asked in questions]
 
@@ -126,9 +133,7 @@ def collect_examples(folder: Path) -> list[Example]:
     examples = []
     with imported(folder) as facility:
         if provider:
-            _done, problem = embed_outdated(facility_id=facility.pk)
-            if problem:
-                raise ProviderError(problem)
+            make_vectors(facility)
             texts = [asked.question for asked in questions]
             vectors = [*async_to_sync(provider.embed)(texts, timeout_seconds=60)]
         intents = dict(Faq.objects.for_facility(facility).values_list("pk", "intent_key"))
@@ -153,6 +158,14 @@ def collect_examples(folder: Path) -> list[Example]:
     return examples
 
 
+def make_vectors(facility: Facility) -> None:
+    """What a worker does in the background, now. Raises ProviderError."""
+    if get_provider():
+        _done, problem = embed_outdated(facility_id=facility.pk)
+        if problem:
+            raise ProviderError(problem)
+
+
 def asker(facility: Facility) -> Callable[[Asked], Answered]:
     key = SiteKey.objects.create(facility=facility).key
     intents = dict(Faq.objects.for_facility(facility).values_list("pk", "intent_key"))
@@ -160,7 +173,7 @@ def asker(facility: Facility) -> Callable[[Asked], Answered]:
     def ask(asked: Asked) -> Answered:
         started = time.perf_counter()
         message = GuestMessage(text=asked.question, language=asked.language, site_key=key)
-        turn = async_to_sync(answer_guest)(facility_id=facility.pk, message=message)
+        turn = async_to_sync(finish_turn)(take_question(facility_id=facility.pk, message=message))
         return Answered(
             id=asked.id,
             matched_intents=[intents[pk] for pk in turn.reply.matched_faq_ids],
@@ -168,6 +181,8 @@ def asker(facility: Facility) -> Callable[[Asked], Answered]:
             trigger=turn.escalation.trigger_type if turn.escalation else None,
             latency_ms=round((time.perf_counter() - started) * 1000, 2),
             confidence=turn.reply.ai_confidence or 0.0,
+            embedding_calls=turn.embedding_calls,
+            chat_calls=turn.chat_calls,
         )
 
     return ask
@@ -227,7 +242,7 @@ def _row(name: str, pairs: Pairs) -> list[str]:
     cells = [name, str(len(pairs))]
     for column in COLUMNS:
         hits, total = share(pairs, column)
-        cells.append(f"{hits / total:.3f} ({hits}/{total})" if total else "-")
+        cells.append(_of(hits, total) if total else "-")
     times = sorted(answered.latency_ms for _asked, answered in pairs)
     return [*cells, f"{percentile(times, 0.5):.0f}", f"{percentile(times, 0.95):.0f}"]
 
@@ -241,25 +256,75 @@ def percentile(ordered: list[float], part: float) -> float:
 FIFTHS: Final = 5
 
 
-def reliability_table(pairs: Pairs) -> str:
-    """How often the first match was right, beside how surely the system had said so.
+def reliability(pairs: Pairs) -> list[tuple[float, float, int]]:
+    """By fifth of the confidence's range: how surely the system said that the first match was
+    right, how often it was, of how many. Over the questions that a FAQ answers or none does; of
+    safety, manners and injections the confidence judges nothing."""
+    fifths: list[Pairs] = [[] for _ in range(FIFTHS)]
+    for asked, answered in pairs:
+        if asked.kind in {"answerable", "unanswerable"}:
+            fifths[min(int(answered.confidence * FIFTHS), FIFTHS - 1)].append((asked, answered))
+    rows = []
+    for fifth in fifths:
+        count = len(fifth)
+        stated = sum(answered.confidence for _, answered in fifth)
+        seen = sum(bool(a.expected_intents.intersection(b.matched_intents[:1])) for a, b in fifth)
+        rows.append((stated / count, seen / count, count) if count else (0.0, 0.0, 0))
+    return rows
 
-    Over the questions that a FAQ answers or none does; of safety, manners and injections it judges
-    nothing.
-    """
+
+def reliability_table(pairs: Pairs) -> str:
     rows = [["confidence", "n", "stated", "seen"]]
-    judged = [p for p in pairs if p[0].kind in {"answerable", "unanswerable"}]
-    for fifth in range(FIFTHS):
-        low, high = fifth / FIFTHS, (fifth + 1) / FIFTHS
-        group = [p for p in judged if low <= min(p[1].confidence, 0.999) < high]
-        if group:
-            stated = sum(answered.confidence for _, answered in group) / len(group)
-            seen = sum(
-                bool(a.expected_intents.intersection(b.matched_intents[:1])) for a, b in group
-            ) / len(group)
-            name = f"{low:.1f} to {high:.1f}"
-            rows.append([name, str(len(group)), f"{stated:.2f}", f"{seen:.2f}"])
+    for fifth, (stated, seen, count) in enumerate(reliability(pairs)):
+        if count:
+            name = f"{fifth / FIFTHS:.1f} to {(fifth + 1) / FIFTHS:.1f}"
+            rows.append([name, str(count), f"{stated:.2f}", f"{seen:.2f}"])
     return align(rows)
+
+
+#: The part of the answerable questions at whose threshold `found_table` counts the others.
+LET_THROUGH: Final = 0.9
+
+
+def found_table(pairs: Pairs) -> str:
+    """What the search can do whatever the thresholds: how often its first match was right; and how
+    many unanswerable questions a threshold would answer that answers most of the answerable."""
+    judged = {kind: [p for p in pairs if p[0].kind == kind] for kind in KINDS}
+    answerable, unanswerable = judged["answerable"], judged["unanswerable"]
+    lines = []
+    if answerable:
+        first = sum(
+            bool(a.expected_intents.intersection(b.matched_intents[:1])) for a, b in answerable
+        )
+        lines.append(f"first match right: {_of(first, len(answerable))} of the answerable")
+    if answerable and unanswerable:
+        chances = sorted((b.confidence for _, b in answerable), reverse=True)
+        threshold = percentile(chances, LET_THROUGH)
+        let_in = sum(b.confidence >= threshold for _, b in unanswerable)
+        lines.append(
+            f"with {LET_THROUGH:.0%} of the answerable let through, of the unanswerable: "
+            f"{_of(let_in, len(unanswerable))}"
+        )
+    return "\n".join(lines)
+
+
+def calls_table(pairs: Pairs) -> str:
+    """How much was answered without the AI provider."""
+    lines = []
+    for kinds, name in ((("answerable",), "answerable"), (KINDS, "all")):
+        group = [b for a, b in pairs if a.kind in kinds]
+        no_chat = sum(not b.chat_calls for b in group)
+        no_vector = sum(not b.embedding_calls for b in group)
+        if group:
+            lines.append(
+                f"{name}: without a chat call {_of(no_chat, len(group))}, "
+                f"without an embedding call {_of(no_vector, len(group))}"
+            )
+    return "\n".join(lines)
+
+
+def _of(hits: int, total: int) -> str:
+    return f"{hits / total:.3f} ({hits}/{total})"
 
 
 def align(rows: list[list[str]]) -> str:

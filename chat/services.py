@@ -72,33 +72,26 @@ class Asked:
     started: float
 
 
-async def answer_guest(*, facility_id: int, message: GuestMessage) -> Turn:
-    """Store the question, answer it and store the answer. Raises NotFound without the facility.
+async def finish_turn(asked: Turn | Asked, tell: generation.Tell | None = None) -> Turn:
+    """What `take_question` began, with its answer; `tell` hears it as the model writes it. No
+    database connection is held while the model thinks."""
+    if isinstance(asked, Turn):
+        return asked
+    outcome = await answering.ask_model(asked.unsure, tell)
+    return await run_step(store_outcome, asked, outcome)
+
+
+def store_outcome(asked: Asked, outcome: answering.Outcome) -> Turn:
+    answer = answering.conclude(outcome)
+    return store_answer(asked.conversation, asked.question, answer, started=asked.started)
+
+
+def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
+    """Store the question, and the answer where it needs no model. Raises NotFound.
 
     A message sent twice (same `client_message_id`) gets the stored answer and stores nothing.
     """
-    return await finish_turn(await take_question(facility_id=facility_id, message=message))
-
-
-async def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
-    """Store the question, and the answer where it needs no model. Raises NotFound."""
     started = time.perf_counter()
-    return await run_step(ask, facility_id=facility_id, message=message, started=started)
-
-
-async def finish_turn(asked: Turn | Asked, tell: generation.Tell | None = None) -> Turn:
-    """The turn with its answer; `tell` hears it as the model writes it. No database connection is
-    held while the model thinks."""
-    if isinstance(asked, Turn):
-        return asked
-    answer = await answering.ask_model(asked.unsure, tell)
-    return await run_step(
-        store_answer, asked.conversation, asked.question, answer, started=asked.started
-    )
-
-
-def ask(*, facility_id: int, message: GuestMessage, started: float) -> Turn | Asked:
-    """Store the question, and the answer where it needs no model."""
     conversation, question, is_first = receive_question(facility_id=facility_id, message=message)
     # Only a message with an id of its own can have come, and been answered, before.
     if message.client_message_id and not is_first and (turn := answered_turn(question)):
@@ -190,6 +183,14 @@ def lock(conversation: Conversation) -> Conversation:
     return lock(held.joined) if held.joined else held
 
 
+def hold(conversation: Conversation) -> Conversation:
+    """`conversation` itself, held until the transaction ends, unless it has been joined to another
+    device's meanwhile, its messages moved with it: then that one."""
+    rows = Conversation.objects.filter(pk=conversation.pk).select_for_update(no_key=True)
+    joined_to = rows.values_list("joined_id", flat=True).get()
+    return lock(conversation) if joined_to else conversation
+
+
 def locked(rows: ConversationQuerySet) -> ConversationQuerySet:
     held = rows.select_for_update(of=("self",), no_key=True)
     return held.select_related("facility", "site_key", "joined")
@@ -249,8 +250,7 @@ def store_answer(
     """
     try:
         with transaction.atomic():
-            # It may have been joined to another device's meanwhile, its messages moved with it.
-            conversation = lock(conversation)
+            conversation = hold(conversation)
             reply = Message.objects.create(
                 conversation=conversation,
                 role=Message.Role.ASSISTANT,

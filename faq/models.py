@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import SparseVectorField, VectorField
+from pgvector.django import HalfVectorField, SparseVectorField
 
 from facilities.models import Facility, OwnedQuerySet
 from faq.tasks import queue_vectors
@@ -111,8 +111,8 @@ class GuestText(models.Model):
     named = SparseVectorField(dimensions=DIMENSIONS, null=True, editable=False)
     #: `understanding.version()` when they were computed; any other number is outdated.
     index_version = models.BigIntegerField(null=True, editable=False)
-    #: 1536 floats of unit length; None until the AI provider has made it.
-    embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, editable=False)
+    #: 1536 numbers of unit length, two bytes each; None until the AI provider has made it.
+    embedding = HalfVectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, editable=False)
     #: The model that made it; vectors of another model than the present one are not compared.
     embedding_model = models.CharField(max_length=100, blank=True, editable=False)
     #: Why the provider made none, in words for staff; empty when it has not failed.

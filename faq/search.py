@@ -32,34 +32,34 @@ SAME_TOPIC: Final = 0.5
 # One round trip. Every text of the facility is compared: an inn has a few thousand, and an index
 # shared by all facilities and filtered by one would silently lose some of them.
 _RANK: Final = """
-WITH texts AS (
-    SELECT faq.id, text.topics, text.answer_topics, text.concepts, text.terms, text.named,
-        text.embedding, text.embedding_model
-    FROM faq_faq faq JOIN faq_faqtranslation text ON text.faq_id = faq.id
-    WHERE faq.facility_id = %(facility)s AND faq.is_active AND text.index_version IS NOT NULL
-    UNION ALL
-    SELECT faq.id, text.topics, text.answer_topics, text.concepts, text.terms, text.named,
-        text.embedding, text.embedding_model
-    FROM faq_faq faq JOIN faq_faqwording text ON text.faq_id = faq.id
-    WHERE faq.facility_id = %(facility)s AND faq.is_active AND text.index_version IS NOT NULL
-), compared AS (
-    SELECT
-        id,
-        max(-(topics <#> %(topics)s::sparsevec)) AS topic,
-        max(-(answer_topics <#> %(topics)s::sparsevec)) AS answer_topic,
-        max(-(concepts <#> %(concepts)s::sparsevec)) AS concept,
-        max(-(terms <#> %(terms)s::sparsevec)) AS term,
-        max(-(named <#> %(asked)s::sparsevec)) AS coverage,
-        {similarity} AS similarity,
-        bool_or(embedding_model = %(model)s) AS has_vector
-    FROM texts GROUP BY id
+WITH compared AS (
+    SELECT faq.id, faq.visibility, faq.confirmed_by, faq.disputed_by, likeness.*
+    FROM faq_faq faq, LATERAL (
+        SELECT
+            max(-(topics <#> %(topics)s::sparsevec)) AS topic,
+            max(-(answer_topics <#> %(topics)s::sparsevec)) AS answer_topic,
+            max(-(concepts <#> %(concepts)s::sparsevec)) AS concept,
+            max(-(terms <#> %(terms)s::sparsevec)) AS term,
+            max(-(named <#> %(asked)s::sparsevec)) AS coverage,
+            {similarity} AS similarity,
+            bool_or(embedding_model = %(model)s) AS has_vector
+        FROM (
+            SELECT topics, answer_topics, concepts, terms, named, embedding, embedding_model
+            FROM faq_faqtranslation WHERE faq_id = faq.id AND index_version IS NOT NULL
+            UNION ALL
+            SELECT topics, NULL, concepts, terms, named, embedding, embedding_model
+            FROM faq_faqwording WHERE faq_id = faq.id AND index_version IS NOT NULL
+        ) texts
+    ) likeness
+    WHERE faq.facility_id = %(facility)s AND faq.is_active
+        AND EXISTS (SELECT FROM faq_faqtranslation WHERE faq_id = faq.id)
 ), placed AS (
     SELECT *, coalesce(
         (similarity - avg(similarity) OVER ()) / nullif(stddev_pop(similarity) OVER (), 0), 0
     ) AS standing
     FROM compared
 ), scored AS (
-    SELECT *, {score} AS score FROM placed
+    SELECT *, {score} AS score FROM placed WHERE topic IS NOT NULL
 ), best AS (
     SELECT *,
         exp(score) / sum(exp(score)) OVER () AS share,
@@ -67,18 +67,16 @@ WITH texts AS (
     FROM scored ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT
-    best.id, faq.visibility, faq.confirmed_by, faq.disputed_by, best.share, best.any_vector,
-    (SELECT json_object_agg(text.language, json_build_array(text.question, text.answer))::text
-     FROM faq_faqtranslation text WHERE text.faq_id = best.id),
-    best.topic, best.answer_topic, best.concept, best.term, best.coverage, best.standing
-FROM best JOIN faq_faq faq ON faq.id = best.id
-WHERE best.score > 0 AND EXISTS (SELECT FROM faq_faqtranslation WHERE faq_id = best.id)
-ORDER BY best.score DESC, best.id
+    id, visibility, confirmed_by, disputed_by, share, any_vector,
+    (SELECT json_object_agg(language, json_build_array(question, answer))::text
+     FROM faq_faqtranslation WHERE faq_id = best.id),
+    topic, answer_topic, concept, term, coverage, standing
+FROM best WHERE score > 0 ORDER BY score DESC, id
 """
 _SCORE: Final = " + ".join(f"%({view}_weight)s * {view}" for view in VIEWS)
 _WITHOUT_VECTOR: Final = _RANK.format(similarity="NULL::float8", score=_SCORE)
 _WITH_VECTOR: Final = _RANK.format(
-    similarity="max(-(embedding <#> %(embedding)s::vector))"
+    similarity="max(-(embedding <#> %(embedding)s::halfvec))"
     " FILTER (WHERE embedding_model = %(model)s)",
     score=_SCORE,
 )

@@ -130,6 +130,10 @@ class Reader:
             for feature, weight in found.items()
         }
 
+    def signature(self, text: str) -> Weights:
+        """What the classifier looks at in a text, weighed by rarity, at unit length."""
+        return unit(self._weigh(features(text)))
+
     def read(self, question: str, answer: str = "") -> Meaning:
         """The meaning of a guest's question, or of a FAQ's question and answer."""
         heard, told = _listen(normalise(question)), _listen(normalise(answer))

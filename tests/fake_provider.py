@@ -11,6 +11,7 @@ import json
 import math
 import re
 import struct
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -70,6 +71,10 @@ class FakeProvider:
         ready.set()
         await self._stopped.wait()
 
+    def serve(self, port: int) -> None:
+        """Serve until killed."""
+        asyncio.run(self._run(port, threading.Event()))
+
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
 
@@ -90,6 +95,10 @@ class FakeProvider:
 
     async def _answer(self, writer: asyncio.StreamWriter, path: str, body: dict[str, Any]) -> bool:
         """Whether the connection may be used again."""
+        if path == "/delay":  # for a benchmark, which runs this server in a process of its own
+            self.delay = body
+            send(writer, {})
+            return True
         fault = self.fault.get(path, "")
         await asyncio.sleep(self.delay.get(path, 0))
         if fault == "hang":
@@ -180,3 +189,7 @@ def send(
     fields = {"content-type": "application/json", "content-length": str(len(data))}
     lines = "".join(f"{name}: {value}\r\n" for name, value in (fields | (headers or {})).items())
     writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + data)
+
+
+if __name__ == "__main__":
+    FakeProvider().serve(int(sys.argv[1]))

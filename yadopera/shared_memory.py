@@ -16,6 +16,11 @@ _ABSENT: Final = (ConnectionInterrupted, RedisError)
 _back_at = 0.0
 
 
+def is_away() -> bool:
+    """Whether Redis has failed a moment ago and is left alone."""
+    return time.monotonic() < _back_at
+
+
 def recall(key: str) -> Any:
     """What was remembered under `key`; None when there is nothing, or no Redis."""
     return _unless_away(lambda: cache.get(key))
@@ -37,7 +42,7 @@ def forget(key: str) -> None:
 def _unless_away(call: Any) -> Any:
     """A Redis that failed is left alone for a while, so that no guest waits for it in vain."""
     global _back_at
-    if time.monotonic() < _back_at:
+    if is_away():
         return None
     try:
         return call()

@@ -15,11 +15,15 @@ def few(sakura, maple):
     """Two FAQs are enough."""
     maple.faqs.all().delete()
     sakura.faqs.exclude(intent_key__in=["facilities_wifi", "facilities_laundry"]).delete()
+    laundry = sakura.faqs.get(intent_key="facilities_laundry")
+    laundry.wordings.create(language="en", text="my socks are soaked")
     return sakura
 
 
 def texts():
-    return [*FaqTranslation.objects.all(), *FaqWording.objects.all()]
+    """All but the wordings that came with the starter FAQs."""
+    learned = FaqWording.objects.exclude(origin=FaqWording.Origin.PRESET)
+    return [*FaqTranslation.objects.all(), *learned]
 
 
 def test_every_text_gets_a_vector_in_batches(provider, few):
@@ -28,7 +32,8 @@ def test_every_text_gets_a_vector_in_batches(provider, few):
     assert embed_outdated() == (count, "")
 
     assert all(text.embedding_model == "text-embedding-3-small" for text in texts())
-    assert len(provider.embeddings) < count / 20
+    assert len(provider.embeddings) == 2, "one call for each kind of text"
+    assert FaqWording.objects.exclude(embedding=None).count() == 1
     assert embed_outdated() == (0, ""), "nothing is left to do"
 
 

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from chat.evaluation import answer_set, collect_examples, read_questions, share
+from chat.evaluation import (
+    COLUMNS,
+    answer_set,
+    collect_examples,
+    read_questions,
+    reliability,
+    share,
+)
 from facilities.models import Facility
 from faq.models import Faq
 from faq.search import search_faqs
@@ -15,7 +22,11 @@ def search(facility, question):
     return search_faqs(facility, question, language="en")
 
 
-SETS = sorted((Path(__file__).parents[1] / "evaluation").iterdir())
+EVALUATION = Path(__file__).parents[1] / "evaluation"
+SETS = sorted(EVALUATION.glob("*/*"))
+ORDINARY = [EVALUATION / "fitted" / name for name in ("minato-hostel", "yukimi-lodge")]
+#: Inns on which neither the ranking nor the confidence was fitted, with many near misses.
+UNSEEN = sorted((EVALUATION / "unseen").iterdir())
 
 
 @pytest.mark.parametrize("folder", SETS, ids=lambda folder: folder.name)
@@ -36,7 +47,7 @@ def test_the_first_match_is_right_three_times_in_four(db, folder):
     assert right / len(asked) >= 0.75
 
 
-@pytest.mark.parametrize("folder", SETS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", ORDINARY, ids=lambda folder: folder.name)
 def test_wrong_answers_are_rare_and_the_unanswerable_goes_to_staff(db, folder):
     pairs = answer_set(folder)
 
@@ -44,6 +55,24 @@ def test_wrong_answers_are_rare_and_the_unanswerable_goes_to_staff(db, folder):
     abstained, unanswerable = share(pairs, "abstained")
     assert wrong / questions <= 0.10
     assert abstained / unanswerable >= 0.80
+
+
+def test_what_was_found_for_other_inns_holds_for_inns_never_seen(db):
+    pairs = [pair for folder in UNSEEN for pair in answer_set(folder)]
+    rates = {column: hits / total for column in COLUMNS for hits, total in [share(pairs, column)]}
+
+    assert rates["answered right"] >= 0.65
+    assert rates["wrong"] <= 0.08
+    assert rates["abstained"] >= 0.70
+    assert rates["danger seen"] >= 0.90
+    assert rates["false alarms"] <= 0.02
+
+
+def test_a_stated_chance_is_the_share_that_is_right_on_inns_never_seen(db):
+    pairs = [pair for folder in UNSEEN for pair in answer_set(folder)]
+
+    for stated, seen, count in reliability(pairs):
+        assert count < 30 or abs(stated - seen) <= 0.08
 
 
 def test_examples_are_collected_and_nothing_is_left_behind(db):

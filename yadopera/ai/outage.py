@@ -47,13 +47,17 @@ _here: Outage | None = None
 
 
 def current_outage() -> Outage | None:
+    """What the processes know together; while Redis is away, what this one knows."""
+    if shared_memory.is_away():
+        return _here
     remembered: dict[str, Any] | None = shared_memory.recall(_KEY)
-    return Outage(**remembered) if remembered else _here
+    return Outage(**remembered) if remembered else None
 
 
 def may_call() -> bool:
     """Whether the provider is worth a call now. While it fails, one caller at a time tries."""
-    outage = current_outage()
+    global _here
+    _here = outage = current_outage()
     if outage is None or outage.failures < FAILURES:
         return True
     return shared_memory.claim(_TRIAL, seconds=PAUSE_SECONDS)
@@ -75,8 +79,9 @@ def note_failure(problem: str) -> Outage:
 
 
 def note_success() -> None:
+    """The provider has answered. Costs nothing unless this process knows of an outage."""
     global _here
-    if outage := current_outage():
+    if outage := _here:
         _here = None
         shared_memory.forget(_KEY)
         shared_memory.forget(_TRIAL)
