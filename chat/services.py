@@ -107,7 +107,8 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
     )
     if isinstance(looked, answering.Unsure):
         return Asked(conversation, question, looked, started)
-    return store_answer(conversation, question, looked, started=started)
+    # Of a conversation that has only begun no other device knows yet.
+    return store_answer(conversation, question, looked, started=started, joinable=not is_first)
 
 
 def answered_turn(question: Message) -> Turn | None:
@@ -242,15 +243,22 @@ def _past_turn(reply: Message, on_site_only: set[int]) -> answering.PastTurn:
 
 
 def store_answer(
-    conversation: Conversation, question: Message, answer: answering.Answer, *, started: float
+    conversation: Conversation,
+    question: Message,
+    answer: answering.Answer,
+    *,
+    started: float,
+    joinable: bool = True,
 ) -> Turn:
-    """Store `answer` and, with it or not at all, its escalation.
+    """Store `answer` and, with it or not at all, its escalation. `joinable` says whether another
+    device may have been joined to the conversation meanwhile.
 
     When the same question was answered meanwhile (a message sent twice), that answer stands.
     """
     try:
         with transaction.atomic():
-            conversation = hold(conversation)
+            if joinable:
+                conversation = hold(conversation)
             reply = Message.objects.create(
                 conversation=conversation,
                 role=Message.Role.ASSISTANT,

@@ -17,13 +17,6 @@ BATCH: Final = 100
 TIMEOUT_SECONDS: Final = 30.0
 
 
-def embeddable_texts() -> tuple[OwnedQuerySet[Any], ...]:
-    """What gets a vector. The starter FAQs' own wordings, a dozen a language, say nothing to a
-    model that their question does not, and would make every search ten times dearer."""
-    learned = FaqWording.objects.exclude(origin=FaqWording.Origin.PRESET)
-    return FaqTranslation.objects.all(), learned
-
-
 def outdated_vectors(texts: OwnedQuerySet[Any], model: str) -> OwnedQuerySet[Any]:
     """Those without a vector of `model`."""
     return texts.filter(Q(embedding=None) | ~Q(embedding_model=model))
@@ -39,8 +32,8 @@ def embed_outdated(*, facility_id: int | None = None) -> tuple[int, str]:
     if provider is None:
         return 0, "there is no AI provider: OPENAI_API_KEY is not set"
     done = 0
-    for kind in embeddable_texts():
-        texts = outdated_vectors(kind, provider.embedding_model)
+    for model in (FaqTranslation, FaqWording):
+        texts = outdated_vectors(model.objects.all(), provider.embedding_model)
         if facility_id is not None:
             texts = texts.filter(faq__facility_id=facility_id)
         while batch := list(texts.order_by("pk")[:BATCH]):

@@ -193,7 +193,6 @@ class FaqWording(GuestText):
     """Another way in which guests ask the same thing."""
 
     class Origin(models.TextChoices):
-        PRESET = "preset", _("came with the starter FAQs")
         STAFF = "staff", _("written by staff")
         GUEST = "guest", _("learned from a guest")
 
@@ -218,7 +217,7 @@ class FaqWording(GuestText):
             models.CheckConstraint(name="faq_wording_not_empty", condition=~models.Q(text="")),
             models.CheckConstraint(
                 name="faq_wording_origin_known",
-                condition=models.Q(origin__in=["preset", "staff", "guest"]),
+                condition=models.Q(origin__in=["staff", "guest"]),
             ),
         ]
 

@@ -8,7 +8,7 @@ from django.db.models import Prefetch, Q
 from facilities.models import Facility, OwnedQuerySet
 from faq.facts import MissingFact, fill_in
 from faq.models import INDEX_FIELDS, Faq, FaqTranslation, FaqWording, GuestText
-from faq.presets import Preset, load_presets
+from faq.presets import load_presets
 from faq.tasks import queue_vectors
 from faq.understanding import version
 
@@ -37,24 +37,16 @@ def add_starter_faqs(facility: Facility, *, confirmed: bool = False) -> list[Faq
         )
         for preset in presets
     )
-    texts = [
-        text for faq, preset in zip(faqs, presets, strict=True) for text in _texts(faq, preset)
-    ]
-    bulk_create_texts(texts)
-    return faqs
-
-
-def _texts(faq: Faq, preset: Preset) -> list[GuestText]:
-    texts: list[GuestText] = []
-    for language, text in preset.texts.items():
-        texts.append(
+    # Their wordings are part of the library, by which every FAQ is found; stored with each inn they
+    # would make its searches three times dearer and find nothing more.
+    bulk_create_texts(
+        [
             FaqTranslation(faq=faq, language=language, question=text.question, answer=text.answer)
-        )
-        texts += [
-            FaqWording(faq=faq, language=language, text=line, origin=FaqWording.Origin.PRESET)
-            for line in text.wordings
+            for faq, preset in zip(faqs, presets, strict=True)
+            for language, text in preset.texts.items()
         ]
-    return texts
+    )
+    return faqs
 
 
 def bulk_create_texts(texts: list[GuestText]) -> None:

@@ -264,6 +264,8 @@ def read_wordings(path: Path, faqs: list[FaqRow]) -> list[WordingRow]:
     keys = {row.intent_key for row in faqs}
     for line, cells in csv_rows(read_text(path), path.name, required=set(WORDING_FIELDS)):
         row = WordingRow(**{column: cells[column] for column in WORDING_FIELDS})
+        if row.origin == "preset":  # in files exported before the library held these
+            continue
         wrong = {
             "intent_key": row.intent_key not in keys,
             "language": row.language not in LANGUAGES,
