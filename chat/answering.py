@@ -19,6 +19,7 @@ from facilities.models import Facility
 from faq.confidence import after_declaration
 from faq.facts import MissingFact, fill_in
 from faq.search import Match, Ranking, search_facts, search_faqs
+from faq.understanding import Meaning
 from yadopera.ai import Prompt, Provider, ProviderError, get_provider, outage
 from yadopera.languages import nearest_languages
 from yadopera.steps import run_step
@@ -138,9 +139,15 @@ def first_look(question: Question) -> Answer | Unsure:
     return looked
 
 
-def search(question: Question, vector: list[float] | None = None) -> Ranking:
+def search(
+    question: Question, vector: list[float] | None = None, meaning: Meaning | None = None
+) -> Ranking:
     return search_faqs(
-        question.facility, question.text, language=question.language, embedding=vector
+        question.facility,
+        question.text,
+        language=question.language,
+        embedding=vector,
+        meaning=meaning,
     )
 
 
@@ -291,34 +298,36 @@ def mind_repetition(question: Question, answer: Answer) -> Answer:
 class Outcome:
     """What came of asking the model; `conclude` makes the answer of it."""
 
-    planned: "Answer | Plan"
+    question: str
+    planned: Answer | Plan
     answer: Answer
     calls: Calls | None = None
-    #: The model's reply as it came, to be remembered.
+    #: What the provider made, to be remembered: the question's vector and the reply as it came.
+    vector: list[float] | None = field(default=None, repr=False)
     text: str = field(default="", repr=False)
 
 
 async def ask_model(unsure: Unsure, tell: Tell | None = None) -> Outcome:
     """What the model makes of it. `tell` hears the answer as it grows."""
-    provider = get_provider()
+    provider, asked = get_provider(), unsure.question.text
     if provider is None:
-        return Outcome(unsure.otherwise, unsure.otherwise)
+        return Outcome(asked, unsure.otherwise, unsure.otherwise)
     calls = Calls(provider)
     vector = None
     if unsure.ranking.has_vectors and not unsure.embedded:
-        vector = await calls.embed(unsure.question.text)
+        vector = await calls.embed(asked)
     planned = await run_step(plan, provider, unsure, vector)
     if isinstance(planned, Answer):
-        return Outcome(planned, planned, calls)
+        return Outcome(asked, planned, planned, calls, vector)
     kept = generation.read_reply(planned.kept_reply) if planned.kept_reply else None
     if kept:
-        return Outcome(planned, judge(planned, kept), calls)
+        return Outcome(asked, planned, judge(planned, kept), calls, vector)
     watch = Watch(tell, lambda so_far: publishable(planned, so_far)) if tell else None
     try:
         reply, text = await calls.reply(planned.prompt, watch)
     except ProviderError as error:
-        return Outcome(planned, give_up(planned.unsure, str(error)), calls)
-    return Outcome(planned, judge(planned, reply), calls, text)
+        return Outcome(asked, planned, give_up(planned.unsure, str(error)), calls, vector)
+    return Outcome(asked, planned, judge(planned, reply), calls, vector, text)
 
 
 def conclude(outcome: Outcome) -> Answer:
@@ -335,8 +344,8 @@ def conclude(outcome: Outcome) -> Answer:
             return give_up(planned.unsure, str(failing))
     elif calls.chats or calls.embeddings:
         outage.note_success()
-    if isinstance(planned, Plan) and outcome.text:
-        generation.remember_reply(calls.provider, planned.prompt, outcome.text)
+    prompt = planned.prompt if isinstance(planned, Plan) else None
+    generation.remember(calls.provider, outcome.question, outcome.vector, prompt, outcome.text)
     return answer
 
 
@@ -344,8 +353,8 @@ def plan(provider: Provider, unsure: Unsure, vector: list[float] | None) -> Answ
     """Look again with the question's vector; still unsure, write the prompt."""
     question = unsure.question
     if vector is not None:
-        generation.remember_vector(provider, question.text, vector)
-        looked = look_at(question, search(question, vector), embedded=True)
+        ranking = search(question, vector, unsure.ranking.meaning)
+        looked = look_at(question, ranking, embedded=True)
         if isinstance(looked, Answer):
             return looked
         unsure = looked

@@ -182,19 +182,23 @@ def recall_vector(provider: Provider, text: str) -> list[float] | None:
     return array("f", stored).tolist() if stored else None
 
 
-def remember_vector(provider: Provider, text: str, vector: list[float]) -> None:
-    key = _key(provider.embedding_model, text)
-    shared_memory.remember(key, array("f", vector).tobytes(), seconds=KEPT_SECONDS)
-
-
 def recall_reply(provider: Provider, prompt: Prompt) -> str | None:
     """What the model replied to this very prompt. A FAQ or fact that changed makes another."""
     stored: str | None = shared_memory.recall(_prompt_key(provider, prompt))
     return stored
 
 
-def remember_reply(provider: Provider, prompt: Prompt, text: str) -> None:
-    shared_memory.remember(_prompt_key(provider, prompt), text, seconds=KEPT_SECONDS)
+def remember(
+    provider: Provider, question: str, vector: list[float] | None, prompt: Prompt | None, text: str
+) -> None:
+    """Keep what the provider made for this question: its vector, and the reply to the prompt."""
+    made: dict[str, object] = {}
+    if vector is not None:
+        made[_key(provider.embedding_model, question)] = array("f", vector).tobytes()
+    if prompt and text:
+        made[_prompt_key(provider, prompt)] = text
+    if made:
+        shared_memory.remember_all(made, seconds=KEPT_SECONDS)
 
 
 def _prompt_key(provider: Provider, prompt: Prompt) -> str:

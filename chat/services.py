@@ -68,6 +68,8 @@ class Asked:
     conversation: Conversation
     question: Message
     unsure: answering.Unsure
+    #: Whether another device may be joined to the conversation meanwhile.
+    joinable: bool
     #: `time.perf_counter()` when it arrived.
     started: float
 
@@ -83,7 +85,13 @@ async def finish_turn(asked: Turn | Asked, tell: generation.Tell | None = None) 
 
 def store_outcome(asked: Asked, outcome: answering.Outcome) -> Turn:
     answer = answering.conclude(outcome)
-    return store_answer(asked.conversation, asked.question, answer, started=asked.started)
+    return store_answer(
+        asked.conversation,
+        asked.question,
+        answer,
+        started=asked.started,
+        joinable=asked.joinable,
+    )
 
 
 def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
@@ -106,7 +114,7 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
         )
     )
     if isinstance(looked, answering.Unsure):
-        return Asked(conversation, question, looked, started)
+        return Asked(conversation, question, looked, not is_first, started)
     # Of a conversation that has only begun no other device knows yet.
     return store_answer(conversation, question, looked, started=started, joinable=not is_first)
 

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Final
 
 from django.db import connection
-from pgvector import Vector
 
 from facilities.models import Facility
 from faq.confidence import (
@@ -21,7 +20,7 @@ from faq.confidence import (
 )
 from faq.presets import Preset, load_presets
 from faq.understanding import Meaning, Weights, load_reader
-from faq.vectors import to_vector
+from faq.vectors import dense_text, to_vector
 from yadopera.ai import get_provider
 
 #: How many FAQs are returned; the confidence needs the second.
@@ -124,13 +123,15 @@ def search_faqs(
     *,
     language: str,
     embedding: Sequence[float] | None = None,
+    meaning: Meaning | None = None,
     limit: int = CANDIDATES,
 ) -> Ranking:
     """The published FAQs of `facility` nearest to `question`, in any language.
 
-    `language` is the question's; `embedding` the provider's vector of it, where there is one.
+    `language` is the question's; `embedding` the provider's vector of it, where there is one;
+    `meaning` what an earlier search has read in it.
     """
-    meaning = load_reader().read(question)
+    meaning = meaning or load_reader().read(question)
     calibration = load_calibration(with_vectors=embedding is not None)
     provider = get_provider()
     with connection.cursor() as cursor:
@@ -142,7 +143,7 @@ def search_faqs(
                 "concepts": to_vector(meaning.concepts).to_text(),
                 "terms": to_vector(meaning.terms).to_text(),
                 "asked": to_vector(meaning.asked).to_text(),
-                "embedding": None if embedding is None else Vector(list(embedding)).to_text(),
+                "embedding": None if embedding is None else dense_text(embedding),
                 "model": provider.embedding_model if provider else None,
                 "limit": limit,
                 **{

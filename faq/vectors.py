@@ -4,6 +4,7 @@ The inner product of two vectors of one kind is between 0, nothing in common, an
 """
 
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 from pgvector import SparseVector
@@ -20,3 +21,8 @@ def to_vector(weights: Weights) -> SparseVector:
         dimension = zlib.crc32(name.encode("utf-8", "replace")) % DIMENSIONS
         entries[dimension] = entries.get(dimension, 0.0) + weight
     return SparseVector(entries, DIMENSIONS)
+
+
+def dense_text(vector: Sequence[float]) -> str:
+    """`vector` as pgvector's `halfvec` reads it; its 11 bits hold no more than these digits."""
+    return f"[{','.join([f'{number:.5g}' for number in vector])}]"

@@ -227,7 +227,7 @@ if _pool_size:
     }
 
 #: Threads of a web process that guests' database work runs in; see yadopera/steps.py.
-STEP_THREADS = max(1, min(_pool_size or 4, 3))
+STEP_THREADS = max(1, min(_pool_size or 4, 4))
 
 REDIS_URL = read_url(
     "REDIS_URL", EMBEDDED.redis_url, {"redis", "rediss", "unix"}, "redis://host:6379/0"

@@ -19,6 +19,8 @@ from yadopera.ai import (
     ProviderUnavailable,
 )
 
+#: OpenAI's vectors are of unit length but for rounding.
+UNIT_TOLERANCE: Final = 1e-3
 #: A provider that cannot be reached says so sooner than one that thinks.
 CONNECT_SECONDS: Final = 2.0
 #: An answer to a guest is a few sentences.
@@ -98,10 +100,12 @@ def fitted(vector: list[float]) -> list[float]:
             f"OPENAI_EMBEDDING_MODEL makes vectors of {len(vector)} numbers; "
             f"choose a model of at most {EMBEDDING_DIMENSIONS}"
         )
-    length = math.sqrt(sum(number * number for number in vector))
+    length = math.hypot(*vector)
     if not math.isfinite(length) or length == 0:
         raise ProviderNonsense("it returned a vector without a direction")
-    return [number / length for number in vector] + [0.0] * (EMBEDDING_DIMENSIONS - len(vector))
+    if abs(length - 1) > UNIT_TOLERANCE:
+        vector = [number / length for number in vector]
+    return vector + [0.0] * (EMBEDDING_DIMENSIONS - len(vector))
 
 
 @contextmanager
