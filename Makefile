@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint eval clean
+.PHONY: run test lint eval bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -37,6 +37,11 @@ eval: $(VENV)/.installed ## answer an evaluation set and print its scores: make 
 	@test -n "$(DIR)" || { echo "Which set? make eval DIR=path/to/set"; exit 1; }
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py evaluate $(DIR)
+
+bench: $(VENV)/.installed-dev ## measure the tables of docs/performance.md, now: a quarter of an hour
+	@$(BIN)/python -m tests.bench
+	@echo
+	@$(BIN)/python -m tests.bench_search
 
 clean: ## the virtual environment; .yadopera/ holds conversations and is left alone
 	rm -rf $(VENV)

@@ -3,13 +3,17 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from facilities.admin import FacilityAdmin, OwnedAdmin, signed_in, works_somewhere
 from facilities.models import Facility
 from faq.models import Faq, FaqTranslation, FaqWording
 from faq.services import add_starter_faqs
+from yadopera.ai import get_provider
 
 
 class OwnedInline:
@@ -33,11 +37,37 @@ class FaqWordingInline(OwnedInline, admin.TabularInline):
 
 @admin.register(Faq)
 class FaqAdmin(OwnedAdmin):
-    list_display = ["intent_key", "facility", "category", "priority", "is_active", "visibility"]
+    list_display = [
+        "intent_key",
+        "facility",
+        "category",
+        "priority",
+        "is_active",
+        "visibility",
+        "ai_search",
+    ]
     list_select_related = ["facility"]
     list_filter = ["category", "is_active"]
     search_fields = ["intent_key", "translations__question"]
     inlines = [FaqTranslationInline, FaqWordingInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        provider = get_provider()
+        rows: Any = super().get_queryset(request)
+        return rows.with_vector_state(provider.embedding_model) if provider else rows
+
+    @admin.display(description=_("AI search"))
+    def ai_search(self, faq: Any) -> str:
+        """Whether the provider's vectors of this FAQ are there, and if not, why."""
+        if get_provider() is None:
+            return gettext("no AI key")
+        if faq.vectors == faq.texts:
+            return gettext("ready")
+        waiting = gettext("%(missing)d of %(texts)d waiting") % {
+            "missing": faq.texts - faq.vectors,
+            "texts": faq.texts,
+        }
+        return f"{waiting}: {faq.vector_problem}" if faq.vector_problem else waiting
 
     def save_model(self, request: HttpRequest, obj: Faq, form: ModelForm, change: bool) -> None:
         if not change:

@@ -27,6 +27,16 @@ class FaqQuerySet(OwnedQuerySet["Faq"]):
         """Those that may be answered from."""
         return self.filter(is_active=True)
 
+    def with_vector_state(self, model: str) -> Self:
+        """Adds `texts`, `vectors` (of `model`) and `vector_problem` of each FAQ's translations."""
+        return self.annotate(
+            texts=models.Count("translations"),
+            vectors=models.Count(
+                "translations", filter=models.Q(translations__embedding_model=model)
+            ),
+            vector_problem=models.Max("translations__embedding_problem"),
+        )
+
 
 class Faq(models.Model):
     class Category(models.TextChoices):

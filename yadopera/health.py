@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis import RedisError
 
+from yadopera.ai import get_provider, outage
 from yadopera.celery import HEARTBEAT_KEY, HEARTBEAT_SECONDS, HEARTBEATS_MISSED
 
 
@@ -35,7 +36,15 @@ def check_readiness() -> tuple[bool, dict[str, dict[str, Any]]]:
             states[name] = {"ok": False, "detail": "The database does not answer."}
         except RedisError:
             states[name] = {"ok": False, "detail": "Redis does not answer."}
-    return all(state["ok"] for state in states.values()), states
+    # Guests are answered without it, so it decides nothing.
+    return all(state["ok"] for state in states.values()), states | {"ai": ai_provider()}
+
+
+def ai_provider() -> dict[str, Any]:
+    if get_provider() is None:
+        return {"ok": True, "detail": "OPENAI_API_KEY is not set: the inns' own texts answer."}
+    failing = outage.current_outage()
+    return {"ok": failing is None, "detail": str(failing or "no failure since the last answer")}
 
 
 def database() -> str:

@@ -339,6 +339,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
+        # A line for each call of the AI provider says nothing and costs time.
+        "httpx2": {"level": "WARNING"},
         # A stranger's probe is no incident of ours.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
