@@ -11,7 +11,7 @@ import time
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jiter
@@ -202,8 +202,8 @@ def remember(
 
 
 def _prompt_key(provider: Provider, prompt: Prompt) -> str:
-    turns = [asdict(turn) for turn in prompt.turns]
-    return _key(provider.chat_model, json.dumps([turns, prompt.schema], ensure_ascii=False))
+    turns = [[turn.role, turn.content] for turn in prompt.turns]
+    return _key(provider.chat_model, json.dumps([prompt.name, turns], ensure_ascii=False))
 
 
 def _key(model: str, text: str) -> str:

@@ -99,7 +99,7 @@ def answer_prompt(
             answer = facility.without_secrets(turn.answer)[:EARLIER_LENGTH]
             turns.append(Turn("assistant", answer))
     turns.append(Turn("user", facility.without_secrets(question)))
-    return Prompt(tuple(turns), schema=REPLY_SCHEMA, name="reply_to_guest")
+    return Prompt(tuple(turns), schema=REPLY_SCHEMA, name=f"reply_to_guest_{PROMPT_VERSION}")
 
 
 def _entry(match: Match, facility: Facility, language: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ import tempfile
 from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -211,7 +211,9 @@ class Heard:
         return found
 
 
+@lru_cache(maxsize=16)
 def _listen(normalised: str) -> Heard:
+    """Cached: the alarm and the search read the same question one after the other."""
     # The mark keeps a concept apart from the term of the same spelling.
     concepts = {f"#{concept}": 1.0 for concept in load_vocabulary().concepts(normalised)}
     return Heard(dict(terms(normalised)), concepts)

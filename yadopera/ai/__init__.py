@@ -46,7 +46,7 @@ class Turn:
 @dataclass(frozen=True)
 class Prompt:
     turns: tuple[Turn, ...]
-    #: The JSON schema that the completion follows, and its name.
+    #: The JSON schema that the completion follows, and a name that no other schema has.
     schema: dict[str, Any] = field(hash=False)
     name: str = "reply"
 
