@@ -67,6 +67,7 @@ class PastTurn:
 
     question: str
     answer: str
+    language: str
     source: str
     #: The FAQ that answered; None when none did.
     faq_id: int | None
@@ -264,11 +265,14 @@ def to_staff(
 def mind_repetition(question: Question, answer: Answer) -> Answer:
     """`answer`, or a person when it would be one more turn in a row that does not help.
 
-    A turn does not help when it goes to staff, when the guest asks for the same FAQ again, and
-    when he votes its answer down.
+    A turn does not help when it goes to staff, when the guest asks for the same FAQ again in the
+    same language, and when he votes its answer down. A sure answer is given all the same.
     """
     faq_id = answer.matched_faq_ids[0] if answer.matched_faq_ids else None
-    same = [turn.faq_id is not None and turn.faq_id == faq_id for turn in question.past]
+    same = [
+        turn.faq_id is not None and turn.faq_id == faq_id and turn.language == question.language
+        for turn in question.past
+    ]
     failed = [
         answer.handover is not None or any(same[:1]),
         *(
@@ -279,10 +283,12 @@ def mind_repetition(question: Question, answer: Answer) -> Answer:
     unresolved = failed.index(False) if False in failed else len(failed)
     if unresolved < UNRESOLVED_TURNS:
         return answer
+    content = answer.content
+    if answer.handover is None:
+        content = f"{content}\n\n{say('staff_called', question.language)}"
     return replace(
         answer,
-        content=say("handed_over", question.language),
-        source=Message.Source.HANDED_OVER,
+        content=content,
         handover=Handover(
             Escalation.Trigger.MULTIPLE_TURNS,
             Escalation.Mode.NORMAL,
@@ -435,7 +441,9 @@ def answer_of(planned: Plan, reply: Reply) -> Answer | None:
 
 def publishable(planned: Plan, so_far: Reply) -> str | None:
     """What a guest may read of a reply that is still being written."""
-    answer = judge(planned, so_far)
+    answer = answer_of(planned, so_far)
+    if answer is None or answer.confidence < threshold():
+        return None
     return answer.content if answer.source == Message.Source.GENERATED else None
 
 

@@ -243,6 +243,7 @@ def _past_turn(reply: Message, on_site_only: set[int]) -> answering.PastTurn:
     return answering.PastTurn(
         question=reply.reply_to.content if reply.reply_to else "",
         answer=reply.content,
+        language=reply.language,
         source=reply.source,
         faq_id=reply.answering_faq_id,
         on_site_only=reply.answering_faq_id in on_site_only,

@@ -27,6 +27,18 @@ def test_asking_for_the_same_thing_three_times_brings_a_person(guest):
     assert "3 turns" in Escalation.objects.get().reason
 
 
+def test_whoever_brings_a_person_by_asking_again_gets_the_answer_too(guest):
+    first, *_, third = [guest.ask(LAUNDRY)["message"]["content"] for _ in range(3)]
+
+    assert third.startswith(first)
+    assert third != first
+
+
+def test_the_same_thing_in_three_languages_is_asked_by_three_people(guest):
+    for question in ("is there a washing machine", "洗濯機はありますか", "有洗衣機嗎"):
+        assert trigger(guest.ask(question)) is None
+
+
 def test_an_answer_in_between_starts_the_count_anew(guest):
     guest.ask(NOBODY_KNOWS[0], language="en")
     guest.ask(NOBODY_KNOWS[1], language="en")
