@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat import answering, generation
+from chat.alarm import likeliest_danger
 from chat.language import detect_language
 from chat.models import Conversation, ConversationQuerySet, Escalation, GuestFeedback, Message
 from chat.safety import find_emergency
@@ -28,9 +29,10 @@ PAST_TURNS: Final = 3
 
 
 def warm_up() -> None:
-    """Load what the first guest would otherwise wait three seconds for."""
+    """Load what the first guest, or the first in danger, would otherwise wait seconds for."""
     detect_language("warm up", otherwise="en")
     find_emergency("warm up")
+    likeliest_danger("warm up")
     load_reader()
 
 

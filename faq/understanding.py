@@ -227,12 +227,12 @@ def features(text: str) -> Weights:
 @cache
 def load_reader() -> Reader:
     """The reader of this process. The first process after a change of the library trains it, in
-    three seconds; the others take what that one has left in YADOPERA_HOME."""
+    some ten seconds; the others take what that one has left in YADOPERA_HOME."""
     path = settings.YADOPERA_HOME / f"understanding-{version():x}"
     model = restore(path)
     if model is None:
         model = train(load_library())
-        # A folder that cannot be written costs every start three seconds, and nothing else.
+        # A folder that cannot be written costs every start that time, and nothing else.
         with contextlib.suppress(OSError):
             keep(model, path)
     return Reader(model)
