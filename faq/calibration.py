@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Final
 
-from faq.confidence import NOTHING, VIEWS, Calibration, Evidence, Likeness, Logistic
+from faq.confidence import (
+    NOTHING,
+    VIEWS,
+    Calibration,
+    Evidence,
+    Likeness,
+    Logistic,
+    highest_of,
+)
 
 #: Keeps what is fitted small where the data say little (L2; the regressions' columns are
 #: standardised, the views are all of one size).
@@ -52,6 +60,7 @@ def look(example: Example, calibration: Calibration) -> tuple[Evidence, bool, bo
     evidence = calibration.evidence(
         best,
         ranked[1][0] if len(ranked) > 1 else NOTHING,
+        highest_of(likeness for likeness, _, _ in ranked),
         share=share,
         same_language=same_language,
         known=example.known,

@@ -8,6 +8,7 @@ vectors and once for searches with them.
 
 import math
 import tomllib
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,11 @@ class Evidence:
     same_language: float
     #: How much of the question's wording the library has ever seen, 0 to 1.
     known: float
+    #: The highest of these views among all FAQs of the inn: one that speaks more of the question
+    #: than the best match does speaks against that match.
+    highest_concept: float
+    highest_term: float
+    highest_coverage: float
 
 
 NOTHING: Final = Likeness(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -81,11 +87,13 @@ class Calibration:
         self,
         best: Likeness,
         second: Likeness,
+        highest: Likeness,
         *,
         share: float,
         same_language: bool,
         known: float,
     ) -> Evidence:
+        """`highest` holds the highest value of each view among all FAQs of the inn."""
         return Evidence(
             lead=self.score(best) - self.score(second),
             share=share,
@@ -93,7 +101,14 @@ class Calibration:
             coverage_lead=best.coverage - second.coverage,
             same_language=float(same_language),
             known=known,
+            highest_concept=highest.concept,
+            highest_term=highest.term,
+            highest_coverage=highest.coverage,
         )
+
+
+def highest_of(likenesses: Iterable[Likeness]) -> Likeness:
+    return Likeness(*map(max, zip(*map(astuple, likenesses), strict=True)))
 
 
 @cache

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -15,6 +15,7 @@ from faq.confidence import (
     VIEWS,
     Evidence,
     Likeness,
+    highest_of,
     load_calibration,
     weigh_votes,
 )
@@ -62,11 +63,15 @@ WITH compared AS (
 ), best AS (
     SELECT *,
         exp(score) / sum(exp(score)) OVER () AS share,
-        bool_or(has_vector) OVER () AS any_vector
+        bool_or(has_vector) OVER () AS any_vector,
+        max(concept) OVER () AS highest_concept,
+        max(term) OVER () AS highest_term,
+        max(coverage) OVER () AS highest_coverage
     FROM scored ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT
-    id, visibility, confirmed_by, disputed_by, share, any_vector,
+    any_vector, highest_concept, highest_term, highest_coverage,
+    id, visibility, confirmed_by, disputed_by, share,
     (SELECT json_object_agg(language, json_build_array(question, answer))::text
      FROM faq_faqtranslation WHERE faq_id = best.id),
     topic, answer_topic, concept, term, coverage, standing
@@ -153,14 +158,15 @@ def search_faqs(
             },
         )
         rows = cursor.fetchall()
-    matches = tuple(_match(*row[:5], *row[6:]) for row in rows)
-    has_vectors = any(row[5] for row in rows)
-    if not matches:
-        return Ranking((), 0.0, 0.0, meaning, has_vectors=has_vectors)
+    if not rows:
+        return Ranking((), 0.0, 0.0, meaning)
+    has_vectors, concept, term, coverage, *_ = rows[0]
+    matches = tuple(_match(*row[4:]) for row in rows)
     best, *others = matches
     found = calibration.evidence(
         best.likeness,
         others[0].likeness if others else NOTHING,
+        Likeness(0.0, 0.0, concept, term, coverage),
         share=best.share,
         same_language=language in best.texts,
         known=meaning.known,
@@ -237,6 +243,7 @@ def search_facts(ranking: Ranking) -> FactMatch | None:
     found = calibration.evidence(
         best,
         second,
+        highest_of([best, *others]),
         share=scores[0] / sum(scores),
         same_language=True,
         known=meaning.known,
@@ -255,7 +262,7 @@ def likeness_of_fact(meaning: Meaning, fact: Fact) -> Likeness:
         )
         for text in fact.texts
     ]
-    return Likeness(*map(max, zip(*map(astuple, pairs), strict=True)))
+    return highest_of(pairs)
 
 
 def product(left: Weights, right: Weights) -> float:

@@ -7,6 +7,8 @@ from typing import Any
 
 from asgiref.wsgi import WsgiToAsgi
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_started
+from django.db import close_old_connections, reset_queries
 from whitenoise import WhiteNoise
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
@@ -50,6 +52,10 @@ class Application:
         from chat.services import warm_up
         from yadopera.steps import use_threads
 
+        # They look after the database connection of a thread, and each request has a thread of its
+        # own, which has none yet; what Django does when it has ended is what counts here.
+        request_started.disconnect(close_old_connections)
+        request_started.disconnect(reset_queries)
         warm_up()
         # As many as there are connections to borrow; more would only wait for one.
         use_threads(settings.STEP_THREADS)

@@ -26,10 +26,15 @@ def some_evidence(rng):
 @pytest.mark.parametrize("with_vectors", [False, True])
 def test_what_is_stored_is_complete_and_favours_the_clearer_case(with_vectors):
     calibration = load_calibration(with_vectors=with_vectors)
-    unclear = Evidence(
-        lead=0, share=0.05, coverage=0.1, coverage_lead=0, same_language=1, known=0.9
-    )
-    clear = Evidence(lead=8, share=0.99, coverage=1, coverage_lead=0.8, same_language=1, known=0.9)
+    same = {
+        "same_language": 1,
+        "known": 0.9,
+        "highest_concept": 0.6,
+        "highest_term": 0.5,
+        "highest_coverage": 1,
+    }
+    unclear = Evidence(lead=0, share=0.05, coverage=0.1, coverage_lead=0, **same)
+    clear = Evidence(lead=8, share=0.99, coverage=1, coverage_lead=0.8, **same)
 
     assert len(calibration.weights) == len(VIEWS)
     assert calibration.first.chance(unclear) < 0.5 < 0.8 < calibration.first.chance(clear) < 1
@@ -103,3 +108,4 @@ def test_a_declaration_is_worth_more_where_there_was_reason_to_expect_it():
     assert after_declaration(0.0) == 0.0
     assert after_declaration(1.0) == 1.0
     assert after_declaration(0.02) < 0.5 < 0.7 < after_declaration(0.3)
+
