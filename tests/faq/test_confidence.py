@@ -108,4 +108,3 @@ def test_a_declaration_is_worth_more_where_there_was_reason_to_expect_it():
     assert after_declaration(0.0) == 0.0
     assert after_declaration(1.0) == 1.0
     assert after_declaration(0.02) < 0.5 < 0.7 < after_declaration(0.3)
-
