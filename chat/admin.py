@@ -3,13 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.forms import ModelForm
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.forms import CharField, Form, ModelForm, Textarea
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
-from chat.models import Conversation, Escalation, Message
+from chat import staff
+from chat.models import REPLY_LENGTH, Conversation, Escalation, Message
 from facilities.admin import OwnedAdmin, ReadOnly, signed_in, works_somewhere
 
 
@@ -22,12 +29,47 @@ class MessageInline(ReadOnly, admin.TabularInline):
         return works_somewhere(request)
 
 
+class ReplyForm(Form):
+    content = CharField(label=_("Reply"), max_length=REPLY_LENGTH, widget=Textarea({"rows": 4}))
+
+
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly, OwnedAdmin):
+    change_form_template = "chat/admin_conversation.html"
     list_display = ["facility", "language", "location", "started_at", "last_activity_at"]
     list_select_related = ["facility"]
     list_filter = ["language"]
+    fields = ["facility", "language", "location", "started_at", "expires_at", "staff_until"]
     inlines = [MessageInline]
+
+    def get_urls(self) -> list[Any]:
+        reply = self.admin_site.admin_view(require_POST(self.reply))
+        name = "chat_conversation_reply"
+        return [path("<int:number>/reply/", reply, name=name), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {"reply_form": ReplyForm()} | (extra_context or {})
+        return super().change_view(request, object_id, form_url, context)
+
+    def reply(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Answer the guest, or hand the conversation back to the AI."""
+        conversation = get_object_or_404(self.get_queryset(request), pk=number)
+        form = ReplyForm(request.POST)
+        if "hand_back" in request.POST:
+            staff.hand_back(conversation)
+            messages.success(request, gettext("The AI answers this guest again."))
+        elif form.is_valid():
+            staff.reply(conversation, signed_in(request), form.cleaned_data["content"])
+            messages.success(request, gettext("The guest has your reply."))
+        else:
+            messages.error(request, gettext("Nothing was sent: write up to 4,000 characters."))
+        return redirect("admin:chat_conversation_change", number)
 
 
 class EscalationForm(ModelForm):
@@ -48,12 +90,33 @@ class EscalationAdmin(OwnedAdmin):
     list_display = ["created_at", "trigger_type", "question", "resolved_at"]
     list_select_related = ["message"]
     list_filter = ["trigger_type"]
-    fields = ["trigger_type", "question", "reason", "created_at", "resolved_at", "resolution_notes"]
-    readonly_fields = ["trigger_type", "question", "reason", "created_at"]
+    fields = [
+        "trigger_type",
+        "question",
+        "reason",
+        "created_at",
+        "notified_at",
+        "acknowledged_at",
+        "resolved_at",
+        "resolution_notes",
+    ]
+    readonly_fields = [
+        "trigger_type",
+        "question",
+        "reason",
+        "created_at",
+        "notified_at",
+        "acknowledged_at",
+    ]
+    actions = ["acknowledge"]
 
     @admin.display(description=_("question"))
     def question(self, escalation: Escalation) -> str:
         return escalation.message.content if escalation.message else ""
+
+    @admin.action(description=_("Seen: do not repeat"))
+    def acknowledge(self, request: HttpRequest, escalations: QuerySet[Escalation]) -> None:
+        escalations.filter(acknowledged_at=None).update(acknowledged_at=timezone.now())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,8 +14,9 @@ from chat.manners import find_manner, manner_reply, wants_person
 from chat.models import Escalation, Message
 from chat.prompts import PROMPT_VERSION, Earlier, answer_prompt, faq_id
 from chat.safety import emergency_reply, find_emergency
-from chat.texts import say
-from facilities.models import Facility
+from chat.texts import say, say_by_hours
+from facilities.hours import StaffHours
+from facilities.models import EscalationMode, Facility
 from faq.confidence import after_declaration
 from faq.facts import MissingFact, fill_in
 from faq.search import Match, Ranking, search_facts, search_faqs
@@ -24,8 +25,6 @@ from yadopera.ai import Prompt, Provider, ProviderError, get_provider, outage
 from yadopera.languages import nearest_languages
 from yadopera.steps import run_step
 
-#: Below this chance of being right an answer goes to staff: mode 'normal' and mode 'early'.
-THRESHOLDS: Final = {Escalation.Mode.NORMAL: 0.70, Escalation.Mode.EARLY: 0.85}
 #: So many turns in a row that helped nothing bring a person.
 UNRESOLVED_TURNS: Final = 3
 #: The chance that the facts answer what no FAQ surely does, before the model has said anything.
@@ -40,7 +39,7 @@ class Handover:
     """Why people must see this question."""
 
     trigger: Escalation.Trigger
-    mode: Escalation.Mode
+    mode: EscalationMode
     #: For staff, in plain words.
     reason: str
 
@@ -82,8 +81,12 @@ class Question:
     language: str
     #: Whether the guest has scanned a code at the inn.
     on_site: bool
+    #: Who is awake at the inn, and how sure an answer must be now.
+    hours: StaffHours
     #: What was said before in this conversation, the latest first.
     past: tuple[PastTurn, ...] = ()
+    #: Whether staff are in the conversation, so that the AI holds its tongue, but for danger.
+    staff_are_writing: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,11 @@ def first_look(question: Question) -> Answer | Unsure:
             Message.Source.SAFETY,
             confidence=1.0,
             handover=Handover(
-                Escalation.Trigger.SAFETY, Escalation.Mode.NORMAL, f"Danger: {danger.value}."
+                Escalation.Trigger.SAFETY, question.hours.rule.mode, f"Danger: {danger.value}."
             ),
         )
+    if question.staff_are_writing:
+        return hold_tongue(question)
     if manner := find_manner(question.text):
         reply = manner_reply(manner, question.language)
         return Answer(reply, Message.Source.MANNERS, confidence=1.0)
@@ -158,6 +163,7 @@ def look_at(question: Question, ranking: Ranking, *, embedded: bool) -> Answer |
     answer = mind_repetition(question, sure or hand_over(question, ranking))
     if sure and (answer.handover or is_in_language(question, ranking, sure)):
         return answer
+    question.hours.load()
     return Unsure(question, ranking, answer, embedded)
 
 
@@ -167,7 +173,7 @@ def is_in_language(question: Question, ranking: Ranking, sure: Answer) -> bool:
 
 def answer_from_faq(question: Question, ranking: Ranking) -> Answer | None:
     """The best FAQ's own text, when it is surely the right one; else None."""
-    if ranking.confidence < threshold():
+    if ranking.confidence < question.hours.rule.threshold:
         return None
     return give_faq(question, ranking.matches[0], ids_of(ranking.matches), ranking.confidence)
 
@@ -190,7 +196,7 @@ def give_faq(
 def answer_from_facts(question: Question, ranking: Ranking) -> Answer | None:
     """What the inn's settings say, when they surely answer the question; else None."""
     fact = search_facts(ranking)
-    if fact is None or fact.confidence < max(threshold(), ranking.confidence):
+    if fact is None or fact.confidence < max(question.hours.rule.threshold, ranking.confidence):
         return None
     return give(
         question,
@@ -229,13 +235,26 @@ def give(
 
 def call_person(question: Question) -> Answer:
     return Answer(
-        say("staff_called", question.language),
+        say_by_hours("staff_called", question.hours),
         Message.Source.HANDED_OVER,
         confidence=1.0,
         handover=Handover(
             Escalation.Trigger.STAFF_MODE,
-            Escalation.Mode.NORMAL,
+            question.hours.rule.mode,
             "The guest asked for a person.",
+        ),
+    )
+
+
+def hold_tongue(question: Question) -> Answer:
+    return Answer(
+        say("held", question.language),
+        Message.Source.HELD,
+        confidence=1.0,
+        handover=Handover(
+            Escalation.Trigger.STAFF_MODE,
+            question.hours.rule.mode,
+            "The guest wrote on while staff were answering.",
         ),
     )
 
@@ -246,7 +265,7 @@ def hand_over(question: Question, ranking: Ranking) -> Answer:
         ranking,
         Escalation.Trigger.LOW_CONFIDENCE,
         f"No FAQ answers this surely: confidence {ranking.confidence:.2f}, "
-        f"needed {threshold():.2f}.",
+        f"needed {question.hours.rule.threshold:.2f}.",
     )
 
 
@@ -254,11 +273,11 @@ def to_staff(
     question: Question, ranking: Ranking, trigger: Escalation.Trigger, reason: str
 ) -> Answer:
     return Answer(
-        say("handed_over", question.language),
+        say_by_hours("handed_over", question.hours),
         Message.Source.HANDED_OVER,
         ranking.confidence,
         matched_faq_ids=ids_of(ranking.matches),
-        handover=Handover(trigger, Escalation.Mode.NORMAL, reason),
+        handover=Handover(trigger, question.hours.rule.mode, reason),
     )
 
 
@@ -285,13 +304,13 @@ def mind_repetition(question: Question, answer: Answer) -> Answer:
         return answer
     content = answer.content
     if answer.handover is None:
-        content = f"{content}\n\n{say('staff_called', question.language)}"
+        content = f"{content}\n\n{say_by_hours('staff_called', question.hours)}"
     return replace(
         answer,
         content=content,
         handover=Handover(
             Escalation.Trigger.MULTIPLE_TURNS,
-            Escalation.Mode.NORMAL,
+            question.hours.rule.mode,
             f"{unresolved} turns in a row brought the guest no answer that helped.",
         ),
     )
@@ -407,7 +426,7 @@ def judge(planned: Plan, reply: Reply) -> Answer:
     """The model's reply as an answer, when it is one and likely enough right."""
     unsure = planned.unsure
     answer = answer_of(planned, reply)
-    if answer is None or answer.confidence < threshold():
+    if answer is None or answer.confidence < unsure.question.hours.rule.threshold:
         return unsure.otherwise
     if answer.source == Message.Source.GENERATED:
         answer = replace(answer, prompt_version=PROMPT_VERSION)
@@ -442,13 +461,9 @@ def answer_of(planned: Plan, reply: Reply) -> Answer | None:
 def publishable(planned: Plan, so_far: Reply) -> str | None:
     """What a guest may read of a reply that is still being written."""
     answer = answer_of(planned, so_far)
-    if answer is None or answer.confidence < threshold():
+    if answer is None or answer.confidence < planned.unsure.question.hours.rule.threshold:
         return None
     return answer.content if answer.source == Message.Source.GENERATED else None
-
-
-def threshold() -> float:
-    return THRESHOLDS[Escalation.Mode.NORMAL]
 
 
 def ids_of(matches: tuple[Match, ...] | list[Match]) -> tuple[int, ...]:

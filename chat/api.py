@@ -10,7 +10,9 @@ from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router
 
 from chat import schemas, services, sessions
+from chat.live import switchboard
 from chat.models import SESSION_LIFE, Conversation
+from chat.retention import delete_conversation
 from chat.texts import say
 from facilities.models import Facility
 from facilities.schemas import Text
@@ -19,9 +21,13 @@ from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
 from yadopera.rate_limit import enforce
 from yadopera.steps import run_step
-from yadopera.streams import event_stream, keep_running
+from yadopera.streams import HEARTBEAT, Event, event_stream, keep_running
 
 router = Router(tags=["guest"])
+
+HEARTBEAT_SECONDS = 15
+#: Sent at once, for the headers leave with the first piece; how soon to come back, in ms.
+OPENING = "retry: 2000\n\n"
 
 SessionIdInPath = Annotated[schemas.SessionId, Path()]
 FacilityId = Annotated[schemas.RowIdText | None, Query()]
@@ -97,7 +103,7 @@ async def post_chat_stream(request: HttpRequest, payload: schemas.ChatIn) -> Str
 
 async def answer_events(
     asked: services.Turn | services.Asked,
-) -> AsyncIterator[tuple[str, dict[str, object]]]:
+) -> AsyncIterator[Event]:
     pieces: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def answer() -> services.Turn:
@@ -110,11 +116,11 @@ async def answer_events(
     told = False
     while (piece := await pieces.get()) is not None:
         told = True
-        yield "token", {"text": piece}
+        yield Event("token", {"text": piece})
     turn = await asyncio.shield(answering)
     if not told:
-        yield "token", {"text": turn.reply.content}
-    yield "done", schemas.ChatOut.model_validate(chat_out(turn)).model_dump(mode="json")
+        yield Event("token", {"text": turn.reply.content})
+    yield Event("done", schemas.ChatOut.model_validate(chat_out(turn)).model_dump(mode="json"))
 
 
 def take_question(request: HttpRequest, payload: schemas.ChatIn) -> services.Turn | services.Asked:
@@ -178,6 +184,9 @@ def get_history(
 ) -> dict[str, object]:
     """What was said, oldest first; with `after`, only what came after that message."""
     conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
+    messages = list(conversation.messages.filter(pk__gt=after or 0))
+    if messages:
+        services.note_seen(conversation.pk, messages[-1].pk)
     return {
         "session_id": conversation.session_id,
         "facility_id": conversation.facility_id,
@@ -185,8 +194,91 @@ def get_history(
         "location": conversation.location or None,
         "started_at": conversation.started_at,
         "last_activity_at": conversation.last_activity_at,
-        "messages": list(conversation.messages.filter(pk__gt=after or 0)),
+        "messages": messages,
     }
+
+
+@router.delete("/chat/history/{session_id}", response=schemas.DoneOut, auth=None)
+def delete_history(
+    request: HttpRequest,
+    response: HttpResponse,
+    session_id: SessionIdInPath,
+    facility_id: FacilityId = None,
+) -> dict[str, object]:
+    """Delete the conversation, on every device, at once and for good."""
+    enforce(request, "chat", session=session_id)
+    conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
+    delete_conversation(conversation)
+    response.delete_cookie(cookie_name(conversation.facility_id))
+    return {"success": True, "message": say("deleted", conversation.language)}
+
+
+@router.post("/chat/email", response=schemas.EmailOut, auth=None)
+def post_email(request: HttpRequest, payload: schemas.EmailIn) -> dict[str, object]:
+    """Have answers mailed that are not seen in the chat, for a guest who agrees to it."""
+    enforce(request, "chat", session=payload.session_id)
+    conversation = sessions.find_conversation(
+        payload.session_id, facility=services.get_facility(payload.facility_id)
+    )
+    consent = services.agree_to_mail(conversation, payload.email)
+    return {
+        "success": True,
+        "message": say("mail_saved", conversation.language),
+        "consent": consent,
+    }
+
+
+@router.get("/chat/events/{session_id}", auth=None, openapi_extra=schemas.STREAM_DOCS)
+async def get_events(
+    request: HttpRequest,
+    session_id: SessionIdInPath,
+    facility_id: FacilityId = None,
+    after: Annotated[schemas.RowIdText | None, Query()] = None,
+) -> StreamingHttpResponse:
+    """New messages of the conversation as they are stored, staff's replies above all.
+
+    Each is an `event: message` with the fields of the history and its id as the event's, so that a
+    browser that comes back goes on where it was (`Last-Event-ID`). `after` does the same for the
+    first call; without either the stream begins with what comes next. A comment every 15 seconds
+    keeps the connection open. The stream ends with the session.
+    """
+    last_event_id = request.headers.get("Last-Event-ID", "")
+    if last_event_id.isascii() and last_event_id.isdecimal():
+        after = min(int(last_event_id), schemas.MAX_ID)
+    stream = await run_step(open_stream, request, session_id, facility_id, after)
+    return event_stream(request, message_events(*stream))
+
+
+def open_stream(
+    request: HttpRequest, session_id: str, facility_id: int | None, after: int | None
+) -> tuple[int, int]:
+    """The conversation, and the message after which the stream begins."""
+    enforce(request, "chat", session=session_id)
+    conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
+    if after is None:
+        newest = conversation.messages.order_by("-pk").values_list("pk", flat=True).first()
+        after = newest or 0
+    return conversation.pk, after
+
+
+async def message_events(conversation_id: int, after: int) -> AsyncIterator[Event | str]:
+    async with switchboard().listen(conversation_id) as news:
+        yield OPENING
+        while True:
+            news.clear()
+            messages = await run_step(services.news_of, conversation_id, after)
+            if messages is None:
+                return
+            for message in messages:
+                after = message.pk
+                data = schemas.MessageOut.from_orm(message).model_dump(mode="json")
+                yield Event("message", data, id=message.pk)
+            if messages:
+                continue  # once more: what has been handed over counts as seen
+            try:
+                await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                yield HEARTBEAT
 
 
 @router.post("/chat/feedback", response=schemas.FeedbackOut, auth=None)

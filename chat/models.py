@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from facilities.models import Facility, OwnedQuerySet, SiteKey
+from facilities.models import EscalationMode, Facility, OwnedQuerySet, SiteKey
 from yadopera.languages import DEFAULT_LANGUAGE, LANGUAGE_CHOICES, LANGUAGES
 
 #: A session, and a code that joins another device to it, live this long from their start.
@@ -71,6 +71,14 @@ class Conversation(models.Model):
     started_at = models.DateTimeField(_("started"), default=timezone.now)
     last_activity_at = models.DateTimeField(_("last message"), default=timezone.now)
     expires_at = models.DateTimeField(_("ends"), default=session_end)
+    #: Staff are writing with the guest until then, and the AI holds its tongue.
+    staff_until = models.DateTimeField(_("staff are answering until"), null=True, blank=True)
+    #: The newest message that has reached the guest's device.
+    seen_message_id = models.BigIntegerField(default=0, editable=False)
+    #: Where answers go that are not seen in the chat, and to what the guest agreed when.
+    contact_email = models.EmailField(_("guest's email address"), blank=True)
+    contact_consent = models.TextField(_("what the guest agreed to"), blank=True)
+    contact_agreed_at = models.DateTimeField(_("agreed"), null=True, blank=True)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -95,6 +103,11 @@ class Conversation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.facility} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_with_staff(self) -> bool:
+        """Whether staff are writing with the guest, so that the AI holds its tongue."""
+        return self.staff_until is not None and self.staff_until > timezone.now()
 
     @property
     def is_on_site(self) -> bool:
@@ -126,6 +139,7 @@ class Message(models.Model):
         MANNERS = "manners", _("a courtesy")
         SCAN_CODE = "scan_code", _("asked to scan the code at the inn")
         HANDED_OVER = "handed_over", _("handed to staff")
+        HELD = "held", _("left to staff, who are writing")
 
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="messages"
@@ -149,6 +163,13 @@ class Message(models.Model):
     #: On an answer that the model wrote: of which wording of the prompt (`chat.prompts`).
     prompt_version = models.PositiveSmallIntegerField(null=True, editable=False)
     response_time_ms = models.PositiveIntegerField(_("time taken (ms)"), null=True, blank=True)
+    #: Of staff's replies: who wrote it.
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, verbose_name=_("author")
+    )
+    #: The same in the inn's own language, where `content` is in the guest's: the translation of a
+    #: question, the original of a translated reply.
+    staff_text = models.TextField(_("in the inn's language"), blank=True)
     created_at = models.DateTimeField(_("written"), default=timezone.now)
 
     objects = MessageQuerySet.as_manager()
@@ -198,9 +219,13 @@ class GuestFeedback(models.Model):
         NEGATIVE = "negative", _("not helpful")
 
     facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
+    #: None once the conversation is deleted; what remains tells nothing of what was said.
     message = models.OneToOneField(
-        Message, models.CASCADE, verbose_name=_("answer"), related_name="feedback"
+        Message, models.SET_NULL, null=True, verbose_name=_("answer"), related_name="feedback"
     )
+    #: The FAQ that answered, and a number that tells one guest from another.
+    faq_id = models.BigIntegerField(null=True, editable=False)
+    guest = models.BigIntegerField(null=True, editable=False)
     feedback_type = models.CharField(_("vote"), max_length=10, choices=Type)
     created_at = models.DateTimeField(_("given"), auto_now_add=True)
 
@@ -242,9 +267,7 @@ class Escalation(models.Model):
         STAFF_MODE = "staff_mode", _("the guest asked for a person")
         ERROR = "error", _("a fault")
 
-    class Mode(models.TextChoices):
-        NORMAL = "normal", _("normal")
-        EARLY = "early", _("early")
+    Mode = EscalationMode
 
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="escalations"
@@ -275,6 +298,8 @@ class Escalation(models.Model):
         blank=True,
         verbose_name=_("resolved by"),
     )
+    #: Danger is told again and again until somebody says that he has seen it.
+    acknowledged_at = models.DateTimeField(_("seen by staff"), null=True, blank=True)
     resolution_notes = models.TextField(_("notes"), max_length=2000, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from ninja import Field, Schema
 from pydantic import AfterValidator, StringConstraints
 
@@ -23,6 +25,14 @@ RowIdText = Annotated[int, Field(ge=1, le=MAX_ID)]
 def not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
+    return text
+
+
+def email_address(text: str) -> str:
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise ValueError("must be an email address") from None
     return text
 
 
@@ -118,6 +128,24 @@ class EscalateOut(Schema):
     success: bool
     escalation_id: int
     message: str
+
+
+class DoneOut(Schema):
+    success: bool
+    message: str
+
+
+class EmailIn(Schema):
+    facility_id: RowId
+    session_id: SessionId
+    email: Annotated[Text, StringConstraints(max_length=254), AfterValidator(email_address)]
+    #: Must be true: the guest has read and agreed.
+    consent: Literal[True]
+
+
+class EmailOut(DoneOut):
+    #: What was agreed to, as it is stored.
+    consent: str
 
 
 class TokenOut(Schema):

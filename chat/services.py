@@ -16,7 +16,9 @@ from chat.language import detect_language
 from chat.models import Conversation, ConversationQuerySet, Escalation, GuestFeedback, Message
 from chat.safety import find_emergency
 from chat.sessions import start_conversation
-from chat.texts import say
+from chat.signals import escalated
+from chat.texts import say, say_by_hours
+from facilities.hours import StaffHours
 from facilities.models import Facility, SiteKey
 from faq.models import Faq
 from faq.services import note_votes
@@ -112,13 +114,20 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
             question.content,
             question.language,
             conversation.is_on_site,
+            hours_of(question, conversation),
             past=() if is_first else past_turns(conversation, question),
+            staff_are_writing=conversation.is_with_staff,
         )
     )
     if isinstance(looked, answering.Unsure):
         return Asked(conversation, question, looked, not is_first, started)
     # Of a conversation that has only begun no other device knows yet.
     return store_answer(conversation, question, looked, started=started, joinable=not is_first)
+
+
+def hours_of(question: Message, conversation: Conversation) -> StaffHours:
+    """Who was awake when it was asked."""
+    return StaffHours(conversation.facility, question.created_at, question.language)
 
 
 def answered_turn(question: Message) -> Turn | None:
@@ -283,7 +292,10 @@ def store_answer(
                 response_time_ms=round((time.perf_counter() - started) * 1000),
             )
             escalation = None
-            if handover := answer.handover:
+            handover = answer.handover
+            if answer.source == Message.Source.HELD and has_open_question(conversation):
+                handover = None  # staff know that the guest waits
+            if handover:
                 escalation = Escalation.objects.create(
                     conversation=conversation,
                     message=question,
@@ -292,6 +304,8 @@ def store_answer(
                     reason=handover.reason,
                     ai_confidence=round(answer.confidence, 4),
                 )
+                hours = hours_of(question, conversation)
+                escalated.send(Escalation, escalation=escalation, hours=hours)
     except IntegrityError:
         if answered := answered_turn(question):
             return answered
@@ -299,17 +313,23 @@ def store_answer(
     return Turn(conversation, reply, escalation, answer.embedding_calls, answer.chat_calls)
 
 
+def has_open_question(conversation: Conversation) -> bool:
+    return conversation.escalations.unresolved().exists()
+
+
 def call_staff(conversation: Conversation) -> tuple[Escalation, str]:
     """'Contact staff': one open call a conversation, however often it is pressed.
 
     Returns the call and what to tell the guest.
     """
-    text = say("staff_called", conversation.language)
+    hours = StaffHours(conversation.facility, timezone.now(), conversation.language)
+    text = say_by_hours("staff_called", hours)
     try:
         with transaction.atomic():
             call = Escalation.objects.create(
                 conversation=conversation,
                 trigger_type=Escalation.Trigger.STAFF_MODE,
+                mode=hours.rule.mode,
                 reason="The guest pressed 'contact staff'.",
             )
             Message.objects.create(
@@ -318,6 +338,7 @@ def call_staff(conversation: Conversation) -> tuple[Escalation, str]:
                 content=text,
                 language=conversation.language,
             )
+            escalated.send(Escalation, escalation=call, hours=hours)
     except IntegrityError:
         call = conversation.escalations.unresolved().get(message=None)
     return call, text
@@ -343,7 +364,12 @@ def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> 
         raise NotFound("no such answer in this conversation")
     feedback, _created = GuestFeedback.objects.update_or_create(
         message=answer,
-        defaults={"facility": conversation.facility, "feedback_type": feedback_type},
+        defaults={
+            "facility": conversation.facility,
+            "feedback_type": feedback_type,
+            "faq_id": answer.answering_faq_id,
+            "guest": conversation.pk,
+        },
     )
     if answer.answering_faq_id is not None:
         count_votes(conversation.facility, answer.answering_faq_id)
@@ -353,10 +379,39 @@ def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> 
 def count_votes(facility: Facility, faq_id: int) -> None:
     """Tell the FAQ how many guests its answers helped. Guests are counted, not votes: one who
     voted a single answer down counts against it, however often he did."""
-    votes = GuestFeedback.objects.for_facility(facility).filter(
-        message__matched_faq_ids__0=faq_id, message__source__in=Message.ANSWERED_BY_FAQ
-    )
+    votes = GuestFeedback.objects.for_facility(facility).filter(faq_id=faq_id)
     negative = Q(feedback_type=GuestFeedback.Type.NEGATIVE)
-    against = set(votes.filter(negative).values_list("message__conversation", flat=True))
-    in_favour = set(votes.exclude(negative).values_list("message__conversation", flat=True))
+    against = set(votes.filter(negative).values_list("guest", flat=True))
+    in_favour = set(votes.exclude(negative).values_list("guest", flat=True))
     note_votes(facility, faq_id, confirmed_by=len(in_favour - against), disputed_by=len(against))
+
+
+# What reaches a device --------------------------------------------------------------------------
+
+
+def news_of(conversation_id: int, after: int) -> list[Message] | None:
+    """What was said after this message; None once the conversation has ended, is deleted or has
+    been joined to another device's, whose messages the caller then has to ask for anew.
+
+    Everything up to `after` has reached the guest.
+    """
+    note_seen(conversation_id, after)
+    alive = Conversation.objects.alive().filter(pk=conversation_id, joined=None)
+    messages = list(Message.objects.filter(conversation=conversation_id, pk__gt=after))
+    return messages if messages or alive.exists() else None
+
+
+def note_seen(conversation_id: int, message_id: int) -> None:
+    Conversation.objects.filter(pk=conversation_id, seen_message_id__lt=message_id).update(
+        seen_message_id=message_id
+    )
+
+
+def agree_to_mail(conversation: Conversation, email: str) -> str:
+    """Remember where to mail answers that are not seen, and to what the guest agreed; returns the
+    text of that."""
+    consent = say("mail_consent", conversation.language)
+    Conversation.objects.filter(pk=conversation.pk).update(
+        contact_email=email, contact_consent=consent, contact_agreed_at=timezone.now()
+    )
+    return consent

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
@@ -11,7 +12,17 @@ from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from facilities.models import Facility, Membership, SiteKey, User
+from facilities.models import (
+    ChannelKind,
+    EscalationSchedule,
+    Facility,
+    Membership,
+    SiteKey,
+    StaffAbsence,
+    User,
+    Weekday,
+)
+from yadopera.languages import LANGUAGE_CHOICES
 
 
 class OwnedAdmin(admin.ModelAdmin):
@@ -90,6 +101,46 @@ class FacilityAdmin(OwnedAdmin):
     ) -> tuple[str, ...]:
         # The slug is printed on every QR code.
         return () if request.user.is_superuser else ("slug", "is_active")
+
+
+class WeeklyForm(forms.ModelForm):
+    days = forms.TypedMultipleChoiceField(
+        label=_("days on which it starts"),
+        choices=Weekday.choices,
+        initial=list(Weekday.values),
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+class ScheduleForm(WeeklyForm):
+    languages = forms.TypedMultipleChoiceField(
+        label=_("languages"),
+        choices=LANGUAGE_CHOICES,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None for all."),
+    )
+    notify_channels = forms.TypedMultipleChoiceField(
+        label=_("channels"),
+        choices=ChannelKind.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None for all that are set up."),
+    )
+
+
+@admin.register(StaffAbsence)
+class StaffAbsenceAdmin(OwnedAdmin):
+    form = WeeklyForm
+    list_display = ["__str__", "facility"]
+    list_select_related = ["facility"]
+
+
+@admin.register(EscalationSchedule)
+class EscalationScheduleAdmin(OwnedAdmin):
+    form = ScheduleForm
+    list_display = ["__str__", "facility", "mode", "threshold", "is_active"]
+    list_select_related = ["facility"]
 
 
 @admin.register(SiteKey)

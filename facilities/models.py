@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 from zoneinfo import available_timezones
 
@@ -14,6 +14,7 @@ from django.contrib.auth.models import (
 )
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -159,6 +160,12 @@ class Facility(models.Model):
         blank=True,
         help_text=_("Told to guests in an emergency; the phone number above when empty."),
     )
+    retention_days = models.PositiveSmallIntegerField(
+        _("days that conversations are kept"),
+        default=90,
+        validators=[MinValueValidator(1)],
+        help_text=_("Counted from the end of a conversation; then it is deleted."),
+    )
     is_active = models.BooleanField(_("open to guests"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -188,6 +195,13 @@ class Facility(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new facility sleeps at night until it says otherwise."""
+        is_new = self._state.adding
+        super().save(*args, **kwargs)
+        if is_new:
+            StaffAbsence.objects.create(facility=self)
 
     @property
     def emergency_line(self) -> str:
@@ -229,6 +243,118 @@ class Facility(models.Model):
             and bool(self.wifi_password)
             and self.wifi_password in text
         )
+
+
+class Weekday(models.TextChoices):
+    MONDAY = "mon", _("Monday")
+    TUESDAY = "tue", _("Tuesday")
+    WEDNESDAY = "wed", _("Wednesday")
+    THURSDAY = "thu", _("Thursday")
+    FRIDAY = "fri", _("Friday")
+    SATURDAY = "sat", _("Saturday")
+    SUNDAY = "sun", _("Sunday")
+
+    @classmethod
+    def of(cls, day: date) -> "Weekday":
+        return list(cls)[day.weekday()]
+
+
+def every_day() -> list[str]:
+    return list(Weekday.values)
+
+
+class Weekly(models.Model):
+    """Hours that come back every week, in the facility's own time; see `facilities.hours`."""
+
+    facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
+    days = ArrayField(
+        models.CharField(max_length=3, choices=Weekday),
+        verbose_name=_("days on which it starts"),
+        default=every_day,
+    )
+    time_start = models.TimeField(_("from"))
+    time_end = models.TimeField(_("until"))
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        days = ["all"] if set(self.days) == set(Weekday.values) else self.days
+        return f"{' '.join(days)} {self.time_start:%H:%M}-{self.time_end:%H:%M}"
+
+
+class StaffAbsence(Weekly):
+    """Hours in which nobody at the inn is awake."""
+
+    time_start = models.TimeField(_("from"), default=time(22))
+    time_end = models.TimeField(_("until"), default=time(8))
+
+    class Meta:
+        verbose_name = _("absence of staff")
+        verbose_name_plural = _("absences of staff")
+        ordering = ["time_start", "pk"]
+
+
+class EscalationMode(models.TextChoices):
+    NORMAL = "normal", _("normal")
+    EARLY = "early", _("early")
+
+    @property
+    def threshold(self) -> float:
+        """Below this chance of being right an answer goes to staff, unless a schedule says else."""
+        return 0.85 if self == EscalationMode.EARLY else 0.70
+
+
+class ChannelKind(models.TextChoices):
+    EMAIL = "email", _("email")
+    SLACK = "slack", "Slack"
+    LINE = "line", "LINE"
+    WEBHOOK = "webhook", _("webhook")
+
+
+class EscalationSchedule(Weekly):
+    """How sure an answer must be in these hours and languages, and where staff are called."""
+
+    languages = ArrayField(
+        models.CharField(max_length=5, choices=LANGUAGE_CHOICES),
+        verbose_name=_("languages"),
+        default=list,
+        blank=True,
+        help_text=_("None for all."),
+    )
+    mode = models.CharField(
+        _("mode"), max_length=10, choices=EscalationMode, default=EscalationMode.NORMAL
+    )
+    threshold = models.FloatField(
+        _("how sure an answer must be"),
+        default=EscalationMode.NORMAL.threshold,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+    )
+    notify_channels = ArrayField(
+        models.CharField(max_length=10, choices=ChannelKind),
+        verbose_name=_("channels"),
+        default=list,
+        blank=True,
+        help_text=_("None for all that are set up."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("escalation schedule")
+        verbose_name_plural = _("escalation schedules")
+        ordering = ["time_start", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="schedule_threshold_0_to_1", condition=models.Q(threshold__range=(0, 1))
+            ),
+            models.CheckConstraint(
+                name="schedule_mode_known", condition=models.Q(mode__in=["normal", "early"])
+            ),
+        ]
 
 
 class Membership(models.Model):

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import time_machine
 from asgiref.sync import async_to_sync
 
 # The tests' own home, so that they never touch the data of a `make run`. Set before Django reads
@@ -57,6 +58,13 @@ def fresh_counters(monkeypatch: pytest.MonkeyPatch) -> None:
 
     get_redis_connection().flushdb()
     monkeypatch.setattr(rate_limit, "_limiter", rate_limit.Limiter(settings.REDIS_URL))
+
+
+@pytest.fixture
+def at():
+    """Moves the clock: `at(moment)`; it stands still then."""
+    with contextlib.ExitStack() as stack:
+        yield lambda moment: stack.enter_context(time_machine.travel(moment, tick=False))
 
 
 # Two inns ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import os
 import time
 
 from celery import Celery, shared_task
+from celery.schedules import crontab
 from celery.signals import worker_ready
 from django.core.cache import cache
 
@@ -13,6 +14,8 @@ HEARTBEAT_KEY = "worker-heartbeat"
 HEARTBEAT_SECONDS = 15
 #: How often work that was left behind is looked for.
 SWEEP_SECONDS = 600
+#: How often the clock is looked at for mornings and for dangers that nobody has acknowledged.
+STAFF_SECONDS = 20
 #: A worker is taken for dead when this many heartbeats in a row are missing.
 HEARTBEATS_MISSED = 4
 
@@ -25,6 +28,17 @@ app.conf.beat_schedule = {
         "schedule": HEARTBEAT_SECONDS,
         # A heartbeat that nobody took in time says nothing any more.
         "options": {"expires": HEARTBEAT_SECONDS},
+    },
+    # Mornings, dangers unheard, answers unseen, and whatever a dead worker or Redis left behind.
+    "look-after-staff": {
+        "task": "nightqueue.tasks.look_after_staff",
+        "schedule": STAFF_SECONDS,
+        "options": {"expires": STAFF_SECONDS},
+    },
+    "purge-expired": {
+        "task": "chat.tasks.purge",
+        "schedule": crontab(hour=4, minute=20),
+        "options": {"expires": 12 * 60 * 60},
     },
     # Picks up the texts whose own task was lost or failed.
     "embed-texts": {

@@ -9,7 +9,7 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
@@ -159,6 +159,7 @@ INSTALLED_APPS = [
     "facilities",
     "faq",
     "chat",
+    "nightqueue",
 ]
 # Django's own, in its usual order, but without a thread for each (see yadopera/middleware.py).
 MIDDLEWARE = [
@@ -244,6 +245,11 @@ CACHES = {
 # Staff's sign-in sessions stay in PostgreSQL: they outlive a restarted Redis.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
+# The key of encrypted columns is derived from SECRET_KEY and this; who changes SECRET_KEY puts the
+# old one here, or the inns' channels have to be entered anew.
+SALT_KEY = "yadopera.channels"
+SECRET_KEY_FALLBACKS = read_list("SECRET_KEY_FALLBACKS")
+
 # Celery -----------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -251,6 +257,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A Redis that hangs must not hang whoever saves a FAQ.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
 CELERY_TASK_IGNORE_RESULT = True
+# A task is done when it has run, not when it was taken: all of them may run twice.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_WORKER_CONCURRENCY = read(env.int, "CELERY_CONCURRENCY", 2, "a number of processes")
@@ -282,13 +292,25 @@ if _email.hostname:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST = _email.hostname
     EMAIL_PORT = _email.port or (465 if _email.scheme == "smtps" else 587)
-    EMAIL_HOST_USER = _email.username or ""
-    EMAIL_HOST_PASSWORD = _email.password or ""
+    EMAIL_HOST_USER = unquote(_email.username or "")
+    EMAIL_HOST_PASSWORD = unquote(_email.password or "")
     EMAIL_USE_SSL = _email.scheme == "smtps"
+    # The port for submission (RFC 6409), where hosts want STARTTLS before a password.
+    EMAIL_USE_TLS = not EMAIL_USE_SSL and EMAIL_PORT == 587
     EMAIL_TIMEOUT = 10
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "").strip() or f"yadopera@{_public_host}"
+
+EMAIL_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ") or _public_host
+
+# Notifications ----------------------------------------------------------------------------------
+
+LINE_API_URL = read_url(
+    "LINE_API_URL", "https://api.line.me", {"http", "https"}, "https://api.line.me"
+).rstrip("/")
+#: Whether owners may enter addresses within the host's own network.
+ALLOW_PRIVATE_WEBHOOKS = read(env.bool, "ALLOW_PRIVATE_WEBHOOKS", False, "true or false")
 
 # Limits -----------------------------------------------------------------------------------------
 

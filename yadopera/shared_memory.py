@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.core.cache import cache
@@ -23,29 +24,32 @@ def is_away() -> bool:
 
 def recall(key: str) -> Any:
     """What was remembered under `key`; None when there is nothing, or no Redis."""
-    return _unless_away(lambda: cache.get(key))
+    return try_redis(lambda: cache.get(key))
 
 
 def remember(key: str, value: Any, *, seconds: float) -> None:
-    _unless_away(lambda: cache.set(key, value, timeout=seconds))
+    try_redis(lambda: cache.set(key, value, timeout=seconds))
 
 
 def remember_all(values: dict[str, Any], *, seconds: float) -> None:
     """Several at once, in one round trip."""
-    _unless_away(lambda: cache.set_many(values, timeout=seconds))
+    try_redis(lambda: cache.set_many(values, timeout=seconds))
 
 
 def claim(key: str, *, seconds: float) -> bool:
     """Whether nobody else has claimed `key` within `seconds`; without Redis, True."""
-    return _unless_away(lambda: cache.add(key, True, timeout=seconds)) is not False
+    return try_redis(lambda: cache.add(key, True, timeout=seconds)) is not False
 
 
 def forget(key: str) -> None:
-    _unless_away(lambda: cache.delete(key))
+    try_redis(lambda: cache.delete(key))
 
 
-def _unless_away(call: Any) -> Any:
-    """A Redis that failed is left alone for a while, so that no guest waits for it in vain."""
+def try_redis(call: Callable[[], Any]) -> Any:
+    """What `call` returns; None while Redis is away.
+
+    A Redis that failed is left alone for a while, so that no guest waits for it in vain.
+    """
     global _back_at
     if is_away():
         return None

@@ -3,11 +3,29 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 from django.http import HttpRequest, StreamingHttpResponse
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Event:
+    name: str
+    data: Any
+    #: What a client that comes back sends as `Last-Event-ID`.
+    id: int | None = None
+
+    def __str__(self) -> str:
+        data = json.dumps(self.data, ensure_ascii=False)
+        ending = "" if self.id is None else f"id: {self.id}\n"
+        return f"event: {self.name}\ndata: {data}\n{ending}\n"
+
+
+#: Keeps proxies from closing a silent stream, and tells us when the client has gone.
+HEARTBEAT: Final = ": still here\n\n"
 
 #: The event loop itself keeps only a weak hold of a task.
 _running: set[asyncio.Task[Any]] = set()
@@ -27,11 +45,9 @@ def _finished(task: asyncio.Task[Any]) -> None:
         task.exception()  # whoever waited has it; if nobody did, it was logged where it arose
 
 
-def event_stream(
-    request: HttpRequest, events: AsyncIterator[tuple[str, Any]]
-) -> StreamingHttpResponse:
-    """`(name, data)` pairs as server-sent events; an exception becomes `event: error` with the
-    error body, for the status was sent long before."""
+def event_stream(request: HttpRequest, events: AsyncIterator[Event | str]) -> StreamingHttpResponse:
+    """Server-sent events; an exception becomes `event: error` with the error body, for the status
+    was sent long before. A text goes out as it is (see HEARTBEAT)."""
     response = StreamingHttpResponse(
         _written(request, events), content_type="text/event-stream; charset=utf-8"
     )
@@ -41,17 +57,12 @@ def event_stream(
     return response
 
 
-async def _written(
-    request: HttpRequest, events: AsyncIterator[tuple[str, Any]]
-) -> AsyncIterator[str]:
+async def _written(request: HttpRequest, events: AsyncIterator[Event | str]) -> AsyncIterator[str]:
     try:
-        async for name, data in events:
-            yield _event(name, json.dumps(data, ensure_ascii=False))
+        async for event in events:
+            yield str(event)
     except Exception as error:  # the API's own handlers tell one from another, and log
         from yadopera.api import api  # it mounts the routers that stream
 
-        yield _event("error", api.on_exception(request, error).content.decode())
-
-
-def _event(name: str, data: str) -> str:
-    return f"event: {name}\ndata: {data}\n\n"
+        body = json.loads(api.on_exception(request, error).content)
+        yield str(Event("error", body))

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from nightqueue.views import acknowledge
 from yadopera import views
 from yadopera.api import api
 
@@ -21,4 +22,5 @@ urlpatterns = [
     path("admin/login/", views.admin_login),
     path("admin/", admin.site.urls),
     path("f/", include("chat.urls")),
+    path("seen/<str:token>", acknowledge, name="acknowledge"),
 ]

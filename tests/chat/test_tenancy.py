@@ -83,6 +83,35 @@ def test_their_history_is_not_there(neighbour):
     assert response.status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/chat/history", "/chat/events"])
+def test_their_conversation_is_neither_followed_nor_deleted(neighbour, asked, path):
+    call = neighbour.client.delete if path == "/chat/history" else neighbour.client.get
+
+    response = same_as_made_up(
+        neighbour,
+        lambda session: call(
+            f"/api/v1{path}/{session}", query_params={"facility_id": neighbour.facility.pk}
+        ),
+    )
+
+    assert response.status_code == 404
+    assert asked.history()["messages"]
+
+
+def test_mail_cannot_be_drawn_from_their_conversation(neighbour):
+    response = same_as_made_up(
+        neighbour,
+        lambda session: neighbour.post(
+            "/chat/email",
+            facility_id=neighbour.facility.pk,
+            session_id=session,
+            email="me@example.com",
+            consent=True,
+        ),
+    )
+    assert response.status_code == 404
+
+
 def test_their_code_is_not_valid(neighbour, asked):
     found = neighbour.get(f"/session/token/{asked.code}", facility_id=neighbour.facility.pk)
     made_up = neighbour.get("/session/token/ZZZZ", facility_id=neighbour.facility.pk)
@@ -179,6 +208,8 @@ def test_every_guest_route_is_covered_here():
         "/chat/history/{session_id}",
         "/chat/feedback",
         "/chat/escalate",
+        "/chat/email",
+        "/chat/events/{session_id}",
         "/session/generate",
         "/session/token/{token}",
         "/session/link",

@@ -1,5 +1,7 @@
 """Every page of the admin, asked as a member, as a member of another inn and as nobody."""
 
+from datetime import time
+
 import pytest
 from django.contrib import admin
 from django.urls import reverse
@@ -7,23 +9,48 @@ from django.utils import timezone
 
 from chat.models import Conversation, Escalation
 from chat.services import call_staff
-from facilities.models import Facility, SiteKey
+from facilities.models import EscalationSchedule, Facility, SiteKey, StaffAbsence
 from faq.models import Faq
+from nightqueue.models import Channel, Delivery, QueueEntry
 from tests.conftest import Guest
 
-OWNED = [Facility, SiteKey, Faq, Conversation, Escalation]
+OWNED = [
+    Facility,
+    SiteKey,
+    StaffAbsence,
+    EscalationSchedule,
+    Faq,
+    Conversation,
+    Escalation,
+    Channel,
+    QueueEntry,
+    Delivery,
+]
+APPS = {"facilities", "faq", "chat", "nightqueue"}
 
 
 @pytest.fixture
 def rows(sakura, site_key):
     """An object of each kind at Sakura-ya."""
     Guest(sakura).ask("Can you lend me a surfboard for my parrot?")
+    escalation = Escalation.objects.get(conversation__facility=sakura)
+    channel = Channel.objects.create(facility=sakura, kind="email", address="a@sakura.example.com")
+    QueueEntry.objects.get_or_create(
+        escalation=escalation, defaults={"facility": sakura, "due_at": timezone.now()}
+    )
     return {
+        StaffAbsence: StaffAbsence.objects.get(facility=sakura),
+        EscalationSchedule: EscalationSchedule.objects.create(
+            facility=sakura, time_start=time(9), time_end=time(12)
+        ),
+        Channel: channel,
+        QueueEntry: QueueEntry.objects.get(escalation=escalation),
+        Delivery: Delivery.objects.create(facility=sakura, kind="test", channel=channel),
         Facility: sakura,
         SiteKey: SiteKey.objects.get(facility=sakura),
         Faq: Faq.objects.filter(facility=sakura).first(),
         Conversation: Conversation.objects.get(facility=sakura),
-        Escalation: Escalation.objects.get(conversation__facility=sakura),
+        Escalation: escalation,
     }
 
 
@@ -86,7 +113,7 @@ def test_an_object_cannot_be_moved_to_another_inn(client, momiji, maple, sakura)
 
 
 def test_every_registered_model_is_covered_here():
-    ours = {m for m in admin.site._registry if m._meta.app_label in {"facilities", "faq", "chat"}}
+    ours = {m for m in admin.site._registry if m._meta.app_label in APPS}
 
     assert {model.__name__ for model in ours} == {m.__name__ for m in OWNED} | {"User"}
 
@@ -108,6 +135,7 @@ def test_a_facility_made_in_the_admin_starts_with_the_starter_faqs(client, djang
             "language": "ja",
             "languages": "ja,en",
             "wifi_password_visibility": "on_site",
+            "retention_days": "90",
             "is_active": "on",
         },
     )

@@ -1,0 +1,11 @@
+"""What happens to conversations in the background."""
+
+from celery import shared_task
+
+
+@shared_task
+def purge() -> None:
+    """Delete what is past its time."""
+    from chat.retention import purge_expired
+
+    purge_expired()

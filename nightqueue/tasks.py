@@ -1,0 +1,43 @@
+"""What the worker does about notifications. Thin: each may run twice, or twice at once."""
+
+import logging
+
+from celery import shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def send_pending() -> None:
+    """Send what the outbox holds."""
+    from nightqueue.outbox import send_pending
+
+    if send_pending():
+        # More than one run may take.
+        _wake_worker()
+
+
+@shared_task
+def look_after_staff() -> None:
+    """What the clock brings: mornings, dangers unheard, answers unseen, messages left behind."""
+    from nightqueue import services
+
+    services.repeat_dangers()
+    services.make_digests()
+    services.mail_unseen_answers()
+    send_pending()
+
+
+def queue_sending() -> None:
+    """Have the outbox sent once the present transaction is through."""
+    transaction.on_commit(_wake_worker)
+
+
+def _wake_worker() -> None:
+    try:
+        send_pending.apply_async(retry=False)
+    except OperationalError:
+        # The rows are stored; beat looks for them.
+        logger.warning("Redis does not answer: notifications are sent when it is back.")
