@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Func, Q, Value
+from django.db.models import Case, F, Func, Value, When
 from django.utils import timezone
 
 from chat.models import Escalation
@@ -35,6 +35,8 @@ PAUSES: Final = tuple(
 )
 #: A receiver may ask for a longer pause, but not put us off for ever.
 LONGEST_PAUSE: Final = timedelta(hours=3)
+
+DANGER_FIRST: Final = Case(When(kind=Delivery.Kind.DANGER, then=0), default=1)
 
 
 def send_pending(*, seconds: float = RUN_SECONDS) -> bool:
@@ -67,7 +69,7 @@ def claim(count: int) -> list[Delivery]:
                 "message__conversation",
                 "escalation__message",
                 "escalation__conversation",
-            ).order_by(Q(kind=Delivery.Kind.DANGER).desc(), "next_attempt_at", "pk")[:count]
+            ).order_by(DANGER_FIRST, "next_attempt_at", "pk")[:count]
         )
         for delivery in batch:
             delivery.state = Delivery.State.SENDING

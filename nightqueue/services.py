@@ -21,6 +21,8 @@ from nightqueue.tasks import queue_sending
 #: Danger that nobody acknowledges is told again so often, so many times.
 REPEAT_AFTER: Final = timedelta(minutes=5)
 REPETITIONS: Final = 3
+#: A message that should have gone out so long ago tells operators of a dead worker.
+LATE_AFTER: Final = timedelta(minutes=5)
 #: An answer that has not reached the guest's device by then is mailed to him, if he agreed.
 UNSEEN_AFTER: Final = timedelta(minutes=10)
 
@@ -186,3 +188,14 @@ def send_test(channel: Channel) -> None:
     """'Send a test': a delivery like any other, so that its row says what came of it."""
     with transaction.atomic():
         post([Delivery(facility_id=channel.facility_id, kind=Delivery.Kind.TEST, channel=channel)])
+
+
+def trouble(at: datetime | None = None) -> tuple[int, int]:
+    """How many messages of all inns should have gone out long ago, and how many were given up in
+    the last day, for operators."""
+    at = at or timezone.now()
+    late = Delivery.objects.claimable(at - LATE_AFTER).count()
+    given_up = Delivery.objects.filter(
+        state=Delivery.State.FAILED, created_at__gt=at - timedelta(days=1)
+    )
+    return late, given_up.count()

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis import RedisError
 
+from nightqueue.services import trouble
 from yadopera.ai import get_provider, outage
 from yadopera.celery import HEARTBEAT_KEY, HEARTBEAT_SECONDS, HEARTBEATS_MISSED
 
@@ -36,8 +37,12 @@ def check_readiness() -> tuple[bool, dict[str, dict[str, Any]]]:
             states[name] = {"ok": False, "detail": "The database does not answer."}
         except RedisError:
             states[name] = {"ok": False, "detail": "Redis does not answer."}
-    # Guests are answered without it, so it decides nothing.
-    return all(state["ok"] for state in states.values()), states | {"ai": ai_provider()}
+    is_ready = all(state["ok"] for state in states.values())
+    # Guests are answered without these, so they decide nothing.
+    states["ai"] = ai_provider()
+    if states["database"]["ok"] and states["migrations"]["ok"]:
+        states["notifications"] = notifications()
+    return is_ready, states
 
 
 def ai_provider() -> dict[str, Any]:
@@ -45,6 +50,13 @@ def ai_provider() -> dict[str, Any]:
         return {"ok": True, "detail": "OPENAI_API_KEY is not set: the inns' own texts answer."}
     failing = outage.current_outage()
     return {"ok": failing is None, "detail": str(failing or "no failure since the last answer")}
+
+
+def notifications() -> dict[str, Any]:
+    """Whether staff are being reached: what waits longer than it should, and what was given up."""
+    late, given_up = trouble()
+    detail = f"{late} late, {given_up} given up in the last day"
+    return {"ok": not (late or given_up), "detail": detail}
 
 
 def database() -> str:

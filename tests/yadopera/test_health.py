@@ -1,9 +1,13 @@
 """Health and readiness tell the truth."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import cache
 from django.db import DatabaseError
+from django.utils import timezone
 
+from nightqueue.models import Delivery
 from yadopera import health
 from yadopera.celery import HEARTBEAT_KEY, heartbeat
 
@@ -47,6 +51,22 @@ def test_a_missing_part_is_reported_and_no_other(client, working, monkeypatch, p
     assert status == 503
     assert [k for k, v in body.items() if isinstance(v, dict) and not v["ok"]] == [name]
     assert "secret" not in str(body)
+
+
+def test_messages_that_reach_nobody_are_reported_and_close_no_door(client, working, sakura):
+    fields = {"facility": sakura, "kind": "test"}
+    hour_ago = timezone.now() - timedelta(hours=1)
+    Delivery.objects.create(next_attempt_at=hour_ago, **fields)
+    Delivery.objects.create(state="failed", **fields)
+    Delivery.objects.create(state="sent", **fields)
+
+    status, body = ready(client)
+
+    assert status == 200
+    assert body["notifications"] == {
+        "ok": False,
+        "detail": "1 late, 1 given up in the last day",
+    }
 
 
 def test_health_touches_no_database(client):
