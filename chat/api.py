@@ -253,7 +253,7 @@ def open_stream(
     request: HttpRequest, session_id: str, facility_id: int | None, after: int | None
 ) -> tuple[int, int]:
     """The conversation, and the message after which the stream begins."""
-    enforce(request, "chat", session=session_id)
+    enforce(request, "stream", session=session_id)
     conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
     if after is None:
         newest = conversation.messages.order_by("-pk").values_list("pk", flat=True).first()

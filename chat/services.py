@@ -274,6 +274,7 @@ def store_answer(
     device may have been joined to the conversation meanwhile.
 
     When the same question was answered meanwhile (a message sent twice), that answer stands.
+    Raises NotFound when the guest has deleted the conversation meanwhile.
     """
     try:
         with transaction.atomic():
@@ -306,9 +307,11 @@ def store_answer(
                 )
                 hours = hours_of(question, conversation)
                 escalated.send(Escalation, escalation=escalation, hours=hours)
-    except IntegrityError:
+    except (IntegrityError, Conversation.DoesNotExist):
         if answered := answered_turn(question):
             return answered
+        if not Message.objects.filter(pk=question.pk).exists():
+            raise NotFound("the guest has deleted the conversation meanwhile") from None
         raise
     return Turn(conversation, reply, escalation, answer.embedding_calls, answer.chat_calls)
 

@@ -30,12 +30,16 @@ def reply(conversation: Conversation, user: User, content: str) -> Message:
     """Answer the guest, in his language where a provider translates; both texts are kept.
 
     It resolves what was open in the conversation, and silences the AI for a while. The translation
-    is made before anything is locked: it may take seconds.
+    is made before anything is locked: it may take seconds. Raises NotFound when the guest has
+    deleted the conversation meanwhile.
     """
     facility = conversation.facility
     translated = translate(content, from_language=facility.language, to=conversation.language)
     with transaction.atomic():
-        conversation = lock(conversation)
+        try:
+            conversation = lock(conversation)
+        except Conversation.DoesNotExist:
+            raise NotFound("the guest has deleted the conversation") from None
         message = Message.objects.create(
             conversation=conversation,
             role=Message.Role.STAFF,

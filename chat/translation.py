@@ -35,16 +35,13 @@ INSTRUCTIONS: Final = (
 )
 
 
-def text_for_staff(question: Message) -> str:
-    """A guest's question in the inn's own language; "" when it is in that language anyway, or
-    nobody can translate it. Made once and kept."""
+def translate_for_staff(question: Message) -> bool:
+    """Keep a guest's question in the inn's own language beside it; whether it was translated."""
     facility = question.conversation.facility
-    if not question.staff_text:
-        made = translate(question.content, from_language=question.language, to=facility.language)
-        if made:
-            Message.objects.filter(pk=question.pk).update(staff_text=made)
-            question.staff_text = made
-    return question.staff_text
+    made = translate(question.content, from_language=question.language, to=facility.language)
+    if made:
+        Message.objects.filter(pk=question.pk).update(staff_text=made)
+    return bool(made)
 
 
 def translate(text: str, *, from_language: str, to: str) -> str:

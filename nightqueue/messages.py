@@ -12,7 +12,6 @@ from django.core import signing
 from django.urls import reverse
 
 from chat.models import Conversation, Escalation, Message
-from chat.translation import text_for_staff
 from facilities.models import ChannelKind, Facility
 from nightqueue.models import Delivery, QueueEntry
 from yadopera.languages import LANGUAGES
@@ -223,7 +222,7 @@ def answer_to(question: Message | None) -> str:
 
 
 def translation_of(question: Message | None) -> str:
-    return text_for_staff(question) if question else ""
+    return question.staff_text if question else ""
 
 
 def place_of(conversation: Conversation, facility: Facility) -> str:

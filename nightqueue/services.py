@@ -13,6 +13,7 @@ from django.db.models import Count, F, Max
 from django.utils import timezone
 
 from chat.models import Escalation, Message
+from chat.translation import translate_for_staff
 from facilities.hours import StaffHours
 from facilities.models import ChannelKind, Facility
 from nightqueue.models import Channel, Delivery, Digest, QueueEntry
@@ -23,6 +24,8 @@ REPEAT_AFTER: Final = timedelta(minutes=5)
 REPETITIONS: Final = 3
 #: A message that should have gone out so long ago tells operators of a dead worker.
 LATE_AFTER: Final = timedelta(minutes=5)
+#: Questions translated in one run; a provider takes a second for each.
+BATCH: Final = 20
 #: An answer that has not reached the guest's device by then is mailed to him, if he agreed.
 UNSEEN_AFTER: Final = timedelta(minutes=10)
 
@@ -155,6 +158,24 @@ def make_digest(facility_id: int, due_at: datetime) -> Digest | None:
         for channel in channels
     )
     return digest
+
+
+def translate_waiting() -> int:
+    """Have what waits for the morning translated, while there is time; returns how many questions.
+
+    Stops at the first that cannot be translated: the next run tries again.
+    """
+    waiting = QueueEntry.objects.unresolved().filter(
+        digest=None, escalation__message__staff_text=""
+    )
+    foreign = waiting.exclude(escalation__message__language=F("facility__language"))
+    done = 0
+    for entry in foreign.select_related("escalation__message__conversation__facility")[:BATCH]:
+        question = entry.escalation.message
+        if question is None or not translate_for_staff(question):
+            break
+        done += 1
+    return done
 
 
 # Guests who have left ---------------------------------------------------------------------------

@@ -30,6 +30,14 @@ def look_after_staff() -> None:
     send_pending()
 
 
+@shared_task
+def translate_waiting() -> None:
+    """Translate what waits for the morning, long before it is told."""
+    from nightqueue import services
+
+    services.translate_waiting()
+
+
 def queue_sending() -> None:
     """Have the outbox sent once the present transaction is through."""
     transaction.on_commit(_wake_worker)

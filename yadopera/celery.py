@@ -16,6 +16,7 @@ HEARTBEAT_SECONDS = 15
 SWEEP_SECONDS = 600
 #: How often the clock is looked at for mornings and for dangers that nobody has acknowledged.
 STAFF_SECONDS = 20
+TRANSLATE_SECONDS = 60
 #: A worker is taken for dead when this many heartbeats in a row are missing.
 HEARTBEATS_MISSED = 4
 
@@ -34,6 +35,11 @@ app.conf.beat_schedule = {
         "task": "nightqueue.tasks.look_after_staff",
         "schedule": STAFF_SECONDS,
         "options": {"expires": STAFF_SECONDS},
+    },
+    "translate-waiting": {
+        "task": "nightqueue.tasks.translate_waiting",
+        "schedule": TRANSLATE_SECONDS,
+        "options": {"expires": TRANSLATE_SECONDS},
     },
     "purge-expired": {
         "task": "chat.tasks.purge",

@@ -318,6 +318,8 @@ ALLOW_PRIVATE_WEBHOOKS = read(env.bool, "ALLOW_PRIVATE_WEBHOOKS", False, "true o
 RATE_LIMITS = {
     "chat": parse_rate("RATE_LIMIT_CHAT", os.environ.get("RATE_LIMIT_CHAT", "").strip() or "60/m"),
     "session": parse_rate("session", "10/m"),
+    # A phone on bad Wi-Fi opens its stream again and again.
+    "stream": parse_rate("stream", "120/m"),
     "login": parse_rate("login", "5/m"),
     "staff": parse_rate("staff", "100/m"),
 }

@@ -4,14 +4,18 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import call_command
 from django.utils import timezone
 
 from chat.models import Conversation, Escalation, GuestFeedback, Message
 from chat.retention import purge_expired
+from chat.services import GuestMessage, finish_turn, take_question
+from chat.staff import reply
 from faq.models import Faq
 from nightqueue.models import Delivery
 from tests.conftest import Guest
+from yadopera.errors import NotFound
 
 #: A session of a day, kept for ninety more.
 LIFE = timedelta(days=91)
@@ -95,3 +99,27 @@ def test_a_guest_deletes_his_conversation_at_once(guest):
 @pytest.mark.parametrize("session", ["made-up", "\x00", "x" * 101])
 def test_deleting_what_is_not_there_is_not_found(guest, session):
     assert guest.client.delete(f"/api/v1/chat/history/{session}").status_code in {400, 404, 422}
+
+
+def test_who_deletes_while_the_model_thinks_is_told_that_it_is_gone(guest, provider):
+    guest.ask("hello")
+
+    provider.reply = lambda messages: {"can_answer": False, "used": [], "answer": ""}
+    conversation = Conversation.objects.get()
+    asked = take_question(
+        facility_id=guest.facility.pk,
+        message=GuestMessage("can my parrot surf", session_id=guest.session_id),
+    )
+    conversation.delete()
+
+    with pytest.raises(NotFound):
+        async_to_sync(finish_turn)(asked)
+
+
+def test_a_reply_to_a_deleted_conversation_is_not_found(guest, hanako):
+    guest.ask("hello")
+    conversation = Conversation.objects.get()
+    Conversation.objects.all().delete()
+
+    with pytest.raises(NotFound):
+        reply(conversation, hanako, "too late")

@@ -13,7 +13,12 @@ from chat.staff import resolve
 from facilities.models import EscalationSchedule, StaffAbsence
 from nightqueue.messages import acknowledge_url, write
 from nightqueue.models import Channel, Delivery, Digest, QueueEntry
-from nightqueue.services import make_digest, make_digests, repeat_dangers
+from nightqueue.services import (
+    make_digest,
+    make_digests,
+    repeat_dangers,
+    translate_waiting,
+)
 from tests.conftest import Guest
 
 UNANSWERED = "can my parrot surf"
@@ -265,6 +270,27 @@ def test_the_digest_groups_by_guest_and_says_what_was_answered(night, sakura):
         assert part in letter.text
     assert letter.text.count("/admin/chat/conversation/") == 2
     assert "遅れました" not in letter.text
+
+
+def test_with_a_provider_the_digest_holds_translations(night, sakura, provider):
+    provider.reply = lambda messages: {"translation": f"訳文（{messages[-1]['content']}）"}
+
+    assert translate_waiting() == 3  # the Japanese one needs none
+    assert translate_waiting() == 0
+    make_digests(MORNING)
+
+    text = write(digests_of(sakura)[0]).text
+    assert text.count("訳：訳文") == 2
+    assert f"訳文（{UNANSWERED}）" in text
+
+
+def test_a_provider_that_fails_delays_no_digest(night, sakura, provider):
+    provider.fault["/chat/completions"] = "nonsense"
+
+    assert translate_waiting() == 0
+    make_digests(MORNING)
+
+    assert "訳：" not in write(digests_of(sakura)[0]).text
 
 
 def test_a_morning_that_was_missed_is_told_late_and_says_so(night, sakura, at):

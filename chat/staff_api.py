@@ -1,0 +1,91 @@
+"""The staff API of questions that people must answer, and their replies."""
+
+from typing import Annotated, cast
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Path, Query, Router, Status
+
+from chat import staff
+from chat.models import Conversation, Escalation
+from chat.schemas import SessionId
+from chat.staff_schemas import (
+    EscalationListOut,
+    EscalationOut,
+    ReplyIn,
+    ReplyOut,
+    ResolveIn,
+    UnresolvedQuestionOut,
+)
+from facilities.models import User
+from facilities.schemas import RowIdText
+from yadopera.errors import NotFound
+
+router = Router(tags=["staff"])
+
+
+@router.get("/escalations", response=EscalationListOut)
+def list_escalations(
+    request: HttpRequest, resolved: Annotated[bool | None, Query()] = None
+) -> dict[str, object]:
+    """What went to staff, the latest first: all of it, or only what is resolved or is not."""
+    rows = Escalation.objects.for_user(request.user)
+    listed = rows.select_related("conversation")
+    if resolved is not None:
+        listed = listed.filter(resolved_at__isnull=not resolved)
+    found = list(listed)
+    return {
+        "escalations": found,
+        "total": len(found),
+        "unresolved": rows.unresolved().count(),
+    }
+
+
+@router.get("/escalations/unresolved-questions", response=list[UnresolvedQuestionOut])
+def list_unresolved_questions(request: HttpRequest) -> list[dict[str, object]]:
+    """Questions that nobody has answered, the latest first. A guest who only called for staff asked
+    none; he is among the escalations."""
+    asked = Escalation.objects.for_user(request.user).unresolved().exclude(message=None)
+    return [
+        {
+            "id": escalation.pk,
+            "message_id": escalation.message.pk,
+            "facility_id": escalation.conversation.facility_id,
+            "question": escalation.message.content,
+            "language": escalation.message.language,
+            "confidence_score": escalation.ai_confidence or 0,
+            "created_at": escalation.created_at,
+        }
+        for escalation in asked.select_related("conversation", "message")
+        if escalation.message
+    ]
+
+
+@router.put("/escalations/{escalation_id}", response=EscalationOut)
+@transaction.atomic
+def resolve_escalation(
+    request: HttpRequest, escalation_id: Annotated[RowIdText, Path()], payload: ResolveIn
+) -> Escalation:
+    """Settle a question. Who did so first stays; a later call may still write the notes."""
+    # Held, for of two who resolve it at once each would find it open.
+    rows = Escalation.objects.for_user(request.user).select_for_update(of=("self",), no_key=True)
+    escalation = get_object_or_404(rows.select_related("conversation"), pk=escalation_id)
+    return staff.resolve(escalation, cast(User, request.user), payload.resolution_notes)
+
+
+@router.post("/conversations/{session_id}/reply", response={201: ReplyOut})
+def reply(
+    request: HttpRequest, session_id: Annotated[SessionId, Path()], payload: ReplyIn
+) -> Status[dict[str, object]]:
+    """Write to the guest, also when his session has ended. It resolves what was open in the
+    conversation and silences the AI there for an hour."""
+    user = cast(User, request.user)
+    conversation = staff.find_conversation(user, session_id)
+    try:
+        message = staff.reply(conversation, user, payload.content)
+    except Conversation.DoesNotExist:
+        # The guest deleted it while the reply was being translated.
+        raise NotFound("no such conversation") from None
+    session_id = message.conversation.session_id
+    return Status(201, {"success": True, "session_id": session_id, "message": message})

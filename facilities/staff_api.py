@@ -1,0 +1,77 @@
+"""The staff API of an inn's own settings: when an answer must be how sure, and who is told."""
+
+from typing import Annotated, cast
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from ninja import Path, Router, Status
+
+from facilities.models import EscalationSchedule, Facility, Membership, User
+from facilities.schemas import RowIdText, ScheduleChange, ScheduleIn, ScheduleOut
+from yadopera.errors import NotFound
+
+router = Router(tags=["staff"])
+
+ScheduleId = Annotated[RowIdText, Path()]
+
+
+def chosen_facility(user: User, facility_id: int | None) -> Facility:
+    """The facility with that id if `user` works there; without an id, the first one at which he
+    does. Raises NotFound."""
+    mine = Facility.objects.for_user(user)
+    if facility_id is None:
+        memberships = Membership.objects.for_user(user).filter(user=user)
+        mine = mine.filter(pk__in=memberships.order_by("pk").values("facility")[:1])
+    else:
+        mine = mine.filter(pk=facility_id)
+    found = mine.first()
+    if found is None:
+        raise NotFound("no such facility")
+    return found
+
+
+@router.get("/escalation-schedule", response=list[ScheduleOut])
+def list_schedules(request: HttpRequest) -> QuerySet[EscalationSchedule]:
+    """The schedules of the facilities at which the caller works."""
+    return EscalationSchedule.objects.for_user(request.user)
+
+
+@router.post("/escalation-schedule", response={201: ScheduleOut})
+def add_schedule(request: HttpRequest, payload: ScheduleIn) -> Status[EscalationSchedule]:
+    """How sure an answer must be in these hours and languages, and where staff are called.
+
+    Hours are the inn's own and belong to the day on which they start; they may pass midnight.
+    """
+    facility = chosen_facility(cast(User, request.user), payload.facility_id)
+    return Status(201, fill(EscalationSchedule(facility=facility), payload))
+
+
+@router.put("/escalation-schedule/{schedule_id}", response=ScheduleOut)
+@transaction.atomic
+def change_schedule(
+    request: HttpRequest, schedule_id: ScheduleId, payload: ScheduleChange
+) -> EscalationSchedule:
+    """Change what is given. A schedule stays with its facility."""
+    # Held, so that one that is deleted meanwhile is not stored again.
+    rows = EscalationSchedule.objects.for_user(request.user).select_for_update(of=("self",))
+    return fill(get_object_or_404(rows, pk=schedule_id), payload)
+
+
+def fill(schedule: EscalationSchedule, change: ScheduleChange) -> EscalationSchedule:
+    fields = change.fields()
+    if change.mode is not None and change.mode != schedule.mode:
+        fields.setdefault("threshold", change.mode.threshold)
+    for name, value in fields.items():
+        setattr(schedule, name, value)
+    schedule.save()
+    return schedule
+
+
+@router.delete("/escalation-schedule/{schedule_id}", response={204: None})
+def delete_schedule(request: HttpRequest, schedule_id: ScheduleId) -> Status[None]:
+    """The hours are judged by another schedule then, or by the default."""
+    rows = EscalationSchedule.objects.for_user(request.user)
+    get_object_or_404(rows, pk=schedule_id).delete()
+    return Status(204, None)
