@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint eval bench clean
+.PHONY: run test lint eval bench chaos clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -42,6 +42,9 @@ bench: $(VENV)/.installed-dev ## measure the tables of docs/performance.md, now:
 	@$(BIN)/python -m tests.bench
 	@echo
 	@$(BIN)/python -m tests.bench_search
+
+chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): six minutes
+	@$(BIN)/python -m tests.chaos
 
 clean: ## the virtual environment; .yadopera/ holds conversations and is left alone
 	rm -rf $(VENV)

@@ -30,7 +30,11 @@ class MessageInline(ReadOnly, admin.TabularInline):
 
 
 class ReplyForm(Form):
-    content = CharField(label=_("Reply"), max_length=REPLY_LENGTH, widget=Textarea({"rows": 4}))
+    content = CharField(
+        label=_("Reply"),
+        max_length=REPLY_LENGTH,
+        widget=Textarea({"rows": 4, "form": "reply"}),
+    )
 
 
 @admin.register(Conversation)

@@ -15,7 +15,7 @@ from chat.models import SESSION_LIFE, Conversation
 from chat.retention import delete_conversation
 from chat.texts import say
 from facilities.models import Facility
-from facilities.schemas import Text
+from facilities.schemas import MAX_ID, LanguageCode, RowIdText, Text
 from faq.services import top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
@@ -30,7 +30,7 @@ HEARTBEAT_SECONDS = 15
 OPENING = "retry: 2000\n\n"
 
 SessionIdInPath = Annotated[schemas.SessionId, Path()]
-FacilityId = Annotated[schemas.RowIdText | None, Query()]
+FacilityId = Annotated[RowIdText | None, Query()]
 
 
 def find_facility(facility_id: int | None) -> Facility | None:
@@ -45,7 +45,7 @@ def browser_language(request: HttpRequest) -> str:
 def get_facility_page(
     request: HttpRequest,
     slug: Annotated[Text, Path()],
-    language: Annotated[schemas.LanguageCode | None, Query()] = None,
+    language: Annotated[LanguageCode | None, Query()] = None,
     location: Annotated[schemas.Location | None, Query()] = None,
 ) -> dict[str, object]:
     """The inn's facts and its three foremost questions, in the asked language."""
@@ -180,7 +180,7 @@ def get_history(
     request: HttpRequest,
     session_id: SessionIdInPath,
     facility_id: FacilityId = None,
-    after: Annotated[int | None, Query(ge=0, le=schemas.MAX_ID)] = None,
+    after: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
 ) -> dict[str, object]:
     """What was said, oldest first; with `after`, only what came after that message."""
     conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
@@ -233,7 +233,7 @@ async def get_events(
     request: HttpRequest,
     session_id: SessionIdInPath,
     facility_id: FacilityId = None,
-    after: Annotated[schemas.RowIdText | None, Query()] = None,
+    after: Annotated[RowIdText | None, Query()] = None,
 ) -> StreamingHttpResponse:
     """New messages of the conversation as they are stored, staff's replies above all.
 
@@ -244,7 +244,7 @@ async def get_events(
     """
     last_event_id = request.headers.get("Last-Event-ID", "")
     if last_event_id.isascii() and last_event_id.isdecimal():
-        after = min(int(last_event_id), schemas.MAX_ID)
+        after = min(int(last_event_id), MAX_ID)
     stream = await run_step(open_stream, request, session_id, facility_id, after)
     return event_stream(request, message_events(*stream))
 

@@ -6,20 +6,11 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from ninja import Field, Schema
+from ninja import Schema
 from pydantic import AfterValidator, StringConstraints
 
 from chat.models import LOCATION_LENGTH, MESSAGE_LENGTH, SESSION_ID_LENGTH
-from facilities.schemas import Text
-
-LanguageCode = Literal["ja", "en", "zh-TW", "zh-CN", "ko", "fr", "es"]
-
-#: The largest id PostgreSQL can hold.
-MAX_ID = 2**63 - 1
-#: In a JSON body: a number, never "1" or true.
-RowId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
-#: In an address, where everything is text.
-RowIdText = Annotated[int, Field(ge=1, le=MAX_ID)]
+from facilities.schemas import LanguageCode, RowId, Text
 
 
 def not_blank(text: str) -> str:

@@ -62,11 +62,11 @@ def hand_back(conversation: Conversation) -> None:
 
 def resolve(escalation: Escalation, user: User, notes: str | None = None) -> Escalation:
     """Settle a question; who does so first is remembered, whoever comes later may add notes."""
-    if escalation.resolved_at is None:
-        escalation.resolved_at, escalation.resolved_by = timezone.now(), user
+    row = Escalation.objects.filter(pk=escalation.pk)
+    row.filter(resolved_at=None).update(resolved_at=timezone.now(), resolved_by=user)
     if notes is not None:
-        escalation.resolution_notes = notes
-    escalation.save(update_fields=["resolved_at", "resolved_by", "resolution_notes"])
+        row.update(resolution_notes=notes)
+    escalation.refresh_from_db()
     return escalation
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Path, Query, Router, Status
 
 from chat import staff
-from chat.models import Conversation, Escalation
+from chat.models import Escalation
 from chat.schemas import SessionId
 from chat.staff_schemas import (
     EscalationListOut,
@@ -20,7 +20,6 @@ from chat.staff_schemas import (
 )
 from facilities.models import User
 from facilities.schemas import RowIdText
-from yadopera.errors import NotFound
 
 router = Router(tags=["staff"])
 
@@ -82,10 +81,6 @@ def reply(
     conversation and silences the AI there for an hour."""
     user = cast(User, request.user)
     conversation = staff.find_conversation(user, session_id)
-    try:
-        message = staff.reply(conversation, user, payload.content)
-    except Conversation.DoesNotExist:
-        # The guest deleted it while the reply was being translated.
-        raise NotFound("no such conversation") from None
+    message = staff.reply(conversation, user, payload.content)
     session_id = message.conversation.session_id
     return Status(201, {"success": True, "session_id": session_id, "message": message})

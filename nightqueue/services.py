@@ -163,18 +163,19 @@ def make_digest(facility_id: int, due_at: datetime) -> Digest | None:
 def translate_waiting() -> int:
     """Have what waits for the morning translated, while there is time; returns how many questions.
 
-    Stops at the first that cannot be translated: the next run tries again.
+    One that cannot be translated is left for the next run, until its morning comes.
     """
     waiting = QueueEntry.objects.unresolved().filter(
         digest=None, escalation__message__staff_text=""
     )
     foreign = waiting.exclude(escalation__message__language=F("facility__language"))
     done = 0
-    for entry in foreign.select_related("escalation__message__conversation__facility")[:BATCH]:
+    # In any order: one that is always refused must not keep the others waiting.
+    for entry in foreign.select_related("escalation__message__conversation__facility").order_by(
+        "?"
+    )[:BATCH]:
         question = entry.escalation.message
-        if question is None or not translate_for_staff(question):
-            break
-        done += 1
+        done += question is not None and translate_for_staff(question)
     return done
 
 

@@ -85,6 +85,8 @@ class WebReceiver:
                 pass
 
         class Server(ThreadingHTTPServer):
+            request_queue_size = 128
+
             def handle_error(self, *args: object) -> None:
                 """Who asked has given up."""
 

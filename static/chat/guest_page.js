@@ -8,6 +8,7 @@ const button = form.querySelector("button");
 const messages = document.querySelector("#messages");
 const address = new URLSearchParams(location.search);
 const sessionKey = `yadopera-session-${facility}`;
+const askedKey = `yadopera-asked-${facility}`; // set once the inn knows the session
 
 // Named before the first question: a first one that is sent twice then opens one conversation.
 if (!localStorage.getItem(sessionKey)) localStorage.setItem(sessionKey, newId());
@@ -41,9 +42,12 @@ async function send() {
   try {
     const answer = await post(waiting.question);
     localStorage.setItem(sessionKey, answer.session_id);
+    localStorage.setItem(askedKey, "yes");
     show("assistant", answer.message.content);
+    listen(answer.session_id, answer.message.id);
+    // What he has begun to type meanwhile stays.
+    if (field.value.trim() === waiting.question.message) field.value = "";
     waiting = null;
-    field.value = "";
     note.remove();
   } catch (error) {
     waiting.item.classList.add("failed");
@@ -54,6 +58,36 @@ async function send() {
     button.disabled = false;
   }
 }
+
+// What staff write appears by itself; the browser comes back where it was when the network fails.
+let replies = null;
+
+function listen(session, after) {
+  if (replies?.session === session && replies.source.readyState !== EventSource.CLOSED) return;
+  replies?.source.close();
+  const query = new URLSearchParams({ facility_id: facility, after });
+  const path = `/api/v1/chat/events/${encodeURIComponent(session)}`;
+  replies = { session, source: new EventSource(`${path}?${query}`) };
+  replies.source.addEventListener("message", (event) => {
+    const message = JSON.parse(event.data);
+    if (message.role === "staff") show("staff", message.content);
+  });
+}
+
+// A guest who comes back finds what was said.
+async function recall() {
+  if (!localStorage.getItem(askedKey)) return;
+  const session = localStorage.getItem(sessionKey);
+  const query = new URLSearchParams({ facility_id: facility });
+  const path = `/api/v1/chat/history/${encodeURIComponent(session)}`;
+  const response = await fetch(`${path}?${query}`);
+  if (!response.ok) return;
+  const said = (await response.json()).messages;
+  for (const message of said) show(message.role, message.content);
+  if (said.length) listen(session, said.at(-1).id);
+}
+
+recall().catch(() => {}); // without a network there is nothing to recall yet
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -82,6 +82,16 @@ def test_without_redis_the_guest_is_answered_and_staff_hear_of_it_later(
     assert UNANSWERED in web.at(SLACK)[0].json["text"]
 
 
+@pytest.mark.xfail(strict=True, reason="settings: the broker's transport wants max_retries 0")
+def test_without_redis_the_guest_does_not_wait_for_it(
+    guest, slack, no_broker, django_capture_on_commit_callbacks
+):
+    began = time.monotonic()
+    with django_capture_on_commit_callbacks(execute=True):
+        guest.ask(UNANSWERED, language="en")
+    assert time.monotonic() - began < 3
+
+
 @pytest.fixture
 def no_broker(monkeypatch):
     """Celery's Redis is away."""
@@ -92,7 +102,6 @@ def no_broker(monkeypatch):
         app.amqp._producer_pool = None
 
     monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
-    monkeypatch.setattr(app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     forget_connections()
     yield
     monkeypatch.undo()
@@ -464,9 +473,10 @@ def test_two_workers_at_once_send_each_message_once(committed, guest, awake, web
         worker.join(60)
 
     assert failures == []
+    rows = Delivery.objects.values_list("state", "attempts", "last_error")
+    assert set(rows) == {("sent", 1, "")}
     keys = [request.headers["X-Yadopera-Delivery"] for request in web.requests]
     assert len(keys) == len(set(keys)) == 60
-    assert set(Delivery.objects.values_list("state", "attempts")) == {("sent", 1)}
 
 
 def test_no_lock_is_held_while_a_receiver_thinks(committed, guest, slack, web, hanako):
