@@ -6,6 +6,8 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from yadopera import shared_memory
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +46,8 @@ def queue_sending() -> None:
 
 
 def _wake_worker() -> None:
+    if shared_memory.is_away():
+        return  # beat looks for the rows
     try:
         send_pending.apply_async(retry=False)
     except OperationalError:

@@ -254,8 +254,9 @@ SECRET_KEY_FALLBACKS = read_list("SECRET_KEY_FALLBACKS")
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A Redis that hangs must not hang whoever saves a FAQ.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
+# A Redis that is away or hangs must not hold up a guest, or whoever saves a FAQ: the work is found
+# in the database when it is back.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 0}
 CELERY_TASK_IGNORE_RESULT = True
 # A task is done when it has run, not when it was taken: all of them may run twice.
 CELERY_TASK_ACKS_LATE = True

@@ -82,7 +82,6 @@ def test_without_redis_the_guest_is_answered_and_staff_hear_of_it_later(
     assert UNANSWERED in web.at(SLACK)[0].json["text"]
 
 
-@pytest.mark.xfail(strict=True, reason="settings: the broker's transport wants max_retries 0")
 def test_without_redis_the_guest_does_not_wait_for_it(
     guest, slack, no_broker, django_capture_on_commit_callbacks
 ):
