@@ -55,7 +55,10 @@ def say(key: str, facility: Facility, **values: object) -> str:
 
 
 def write(delivery: Delivery) -> Letter | None:
-    """The message as it is now; None when there is nothing to tell any more."""
+    """The message as it is now; None when there is nothing to tell any more, or no way to."""
+    channel = delivery.channel
+    if channel and not channel.is_active and delivery.kind != Delivery.Kind.TEST:
+        return None  # switched off since
     return WRITERS[Delivery.Kind(delivery.kind)](delivery)
 
 

@@ -138,6 +138,18 @@ def site_key(sakura):
     return SiteKey.objects.create(facility=sakura, location="entrance").key
 
 
+def staff_client(user=None):
+    """The staff app, signed in as `user` or as nobody."""
+    from django.test import Client
+
+    from facilities.models import AccessToken
+
+    if user is None:
+        return Client()
+    _token, secret = AccessToken.issue(user)
+    return Client(headers={"authorization": f"Bearer {secret}"})
+
+
 # The AI provider --------------------------------------------------------------------------------
 
 

@@ -5,13 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat.models import Conversation, Escalation, Message
-from facilities.models import AccessToken, Membership, StaffAbsence
-from tests.conftest import Guest
+from facilities.models import Membership, StaffAbsence
+from tests.conftest import Guest, staff_client
 
 ADMIN = "/api/v1/admin"
 UNANSWERED = "can my parrot surf"
@@ -25,10 +24,7 @@ class Desk:
     """Calls the staff API as the staff app does."""
 
     def __init__(self, user=None):
-        self.client = Client()
-        if user:
-            _token, secret = AccessToken.issue(user)
-            self.client = Client(headers={"authorization": f"Bearer {secret}"})
+        self.client = staff_client(user)
 
     def list(self, **query):
         return self.client.get(f"{ADMIN}/escalations", query)

@@ -1,9 +1,9 @@
 """The staff API of escalation schedules."""
 
 import pytest
-from django.test import Client
 
-from facilities.models import AccessToken, EscalationSchedule, Membership
+from facilities.models import EscalationSchedule, Membership
+from tests.conftest import staff_client
 
 PATH = "/api/v1/admin/escalation-schedule"
 NIGHT = {"day_of_week": ["all"], "time_start": "22:00", "time_end": "02:00", "mode": "early"}
@@ -14,10 +14,7 @@ class Desk:
     """Calls the schedules as the staff app does."""
 
     def __init__(self, user=None):
-        self.client = Client()
-        if user:
-            _token, secret = AccessToken.issue(user)
-            self.client = Client(headers={"authorization": f"Bearer {secret}"})
+        self.client = staff_client(user)
 
     def list(self):
         return self.client.get(PATH)

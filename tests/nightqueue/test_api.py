@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat.models import Conversation, Escalation, Message
-from facilities.models import AccessToken, Membership
+from facilities.models import Membership
 from nightqueue.models import Delivery, Digest, QueueEntry
 from nightqueue.services import make_digests
+from tests.conftest import staff_client
 
 PATH = "/api/v1/admin/overnight-queue"
 HOUR = timedelta(hours=1)
@@ -21,10 +21,7 @@ class Desk:
     """Calls the night queue as the staff app does."""
 
     def __init__(self, user=None):
-        self.client = Client()
-        if user:
-            _token, secret = AccessToken.issue(user)
-            self.client = Client(headers={"authorization": f"Bearer {secret}"})
+        self.client = staff_client(user)
 
     def list(self, **query):
         return self.client.get(PATH, query)

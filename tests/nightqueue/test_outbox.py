@@ -510,3 +510,14 @@ def caught(function, *args):
     except Exception as error:
         return error
     return None
+
+
+def test_a_channel_switched_off_meanwhile_is_left_alone(guest, slack, web):
+    guest.ask(UNANSWERED, language="en")
+    slack.is_active = False
+    slack.save()
+
+    send_pending()
+
+    assert web.requests == []
+    assert Delivery.objects.get().state == "needless"
