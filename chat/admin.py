@@ -5,8 +5,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.forms import CharField, Form, ModelForm, Textarea
+from django.db.models import Max, QuerySet
+from django.forms import CharField, Form, HiddenInput, IntegerField, ModelForm, Textarea
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
@@ -18,11 +18,20 @@ from django.views.decorators.http import require_POST
 from chat import staff
 from chat.models import REPLY_LENGTH, Conversation, Escalation, Message
 from facilities.admin import OwnedAdmin, ReadOnly, signed_in, works_somewhere
+from facilities.schemas import MAX_ID
+from yadopera.errors import NotFound
 
 
 class MessageInline(ReadOnly, admin.TabularInline):
     model = Message
-    fields = readonly_fields = ("created_at", "role", "content", "source", "ai_confidence")
+    fields = readonly_fields = (
+        "created_at",
+        "role",
+        "content",
+        "staff_text",
+        "source",
+        "ai_confidence",
+    )
     verbose_name_plural = _("messages")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -30,6 +39,10 @@ class MessageInline(ReadOnly, admin.TabularInline):
 
 
 class ReplyForm(Form):
+    #: The last message on the page: what came in since stays open.
+    answers_up_to = IntegerField(
+        widget=HiddenInput({"form": "reply"}), min_value=0, max_value=MAX_ID, required=False
+    )
     content = CharField(
         label=_("Reply"),
         max_length=REPLY_LENGTH,
@@ -58,7 +71,10 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {"reply_form": ReplyForm()} | (extra_context or {})
+        conversation = self.get_object(request, object_id)
+        newest = conversation and conversation.messages.aggregate(pk=Max("pk"))["pk"]
+        form = ReplyForm(initial={"answers_up_to": newest})
+        context = {"reply_form": form} | (extra_context or {})
         return super().change_view(request, object_id, form_url, context)
 
     def reply(self, request: HttpRequest, number: int) -> HttpResponse:
@@ -69,11 +85,26 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             staff.hand_back(conversation)
             messages.success(request, gettext("The AI answers this guest again."))
         elif form.is_valid():
-            staff.reply(conversation, signed_in(request), form.cleaned_data["content"])
-            messages.success(request, gettext("The guest has your reply."))
+            self.send(request, conversation, form)
         else:
             messages.error(request, gettext("Nothing was sent: write up to 4,000 characters."))
         return redirect("admin:chat_conversation_change", number)
+
+    def send(self, request: HttpRequest, conversation: Conversation, form: ReplyForm) -> None:
+        try:
+            staff.reply(
+                conversation,
+                signed_in(request),
+                form.cleaned_data["content"],
+                answers_up_to=form.cleaned_data["answers_up_to"],
+            )
+        except NotFound:
+            messages.error(request, gettext("Nothing was sent: the conversation is deleted."))
+            return
+        messages.success(request, gettext("Your reply is in the guest's chat."))
+        if conversation.expires_at <= timezone.now() and not conversation.contact_email:
+            ended = gettext("But his session has ended: he may not see it any more.")
+            messages.warning(request, ended)
 
 
 class EscalationForm(ModelForm):

@@ -246,9 +246,23 @@ def call_person(question: Question) -> Answer:
     )
 
 
+def give_way(answer: Answer, hours: StaffHours) -> Answer:
+    """`answer`, unless staff have begun to write while it was made; danger is never held back."""
+    if answer.source in (Message.Source.SAFETY, Message.Source.HELD):
+        return answer
+    return replace(
+        answer,
+        content=say_by_hours("held", hours),
+        source=Message.Source.HELD,
+        handover=Handover(
+            Escalation.Trigger.STAFF_MODE, hours.rule.mode, "The guest wrote while staff did."
+        ),
+    )
+
+
 def hold_tongue(question: Question) -> Answer:
     return Answer(
-        say("held", question.language),
+        say_by_hours("held", question.hours),
         Message.Source.HELD,
         confidence=1.0,
         handover=Handover(

@@ -185,8 +185,7 @@ def get_history(
     """What was said, oldest first; with `after`, only what came after that message."""
     conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
     messages = list(conversation.messages.filter(pk__gt=after or 0))
-    if messages:
-        services.note_seen(conversation.pk, messages[-1].pk)
+    services.note_seen(conversation.pk, messages[-1].pk if messages else after or 0)
     return {
         "session_id": conversation.session_id,
         "facility_id": conversation.facility_id,
@@ -258,6 +257,8 @@ def open_stream(
     if after is None:
         newest = conversation.messages.order_by("-pk").values_list("pk", flat=True).first()
         after = newest or 0
+    else:
+        services.note_seen(conversation.pk, after)
     return conversation.pk, after
 
 
@@ -273,8 +274,6 @@ async def message_events(conversation_id: int, after: int) -> AsyncIterator[Even
                 after = message.pk
                 data = schemas.MessageOut.from_orm(message).model_dump(mode="json")
                 yield Event("message", data, id=message.pk)
-            if messages:
-                continue  # once more: what has been handed over counts as seen
             try:
                 await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
             except TimeoutError:

@@ -74,10 +74,10 @@ class Conversation(models.Model):
     #: Staff are writing with the guest until then, and the AI holds its tongue.
     staff_until = models.DateTimeField(_("staff are answering until"), null=True, blank=True)
     #: The newest message that has reached the guest's device.
-    seen_message_id = models.BigIntegerField(default=0, editable=False)
+    seen_message_id = models.BigIntegerField(default=0, db_default=0, editable=False)
     #: Where answers go that are not seen in the chat, and to what the guest agreed when.
-    contact_email = models.EmailField(_("guest's email address"), blank=True)
-    contact_consent = models.TextField(_("what the guest agreed to"), blank=True)
+    contact_email = models.EmailField(_("guest's email address"), blank=True, db_default="")
+    contact_consent = models.TextField(_("what the guest agreed to"), blank=True, db_default="")
     contact_agreed_at = models.DateTimeField(_("agreed"), null=True, blank=True)
 
     objects = ConversationQuerySet.as_manager()
@@ -169,7 +169,7 @@ class Message(models.Model):
     )
     #: The same in the inn's own language, where `content` is in the guest's: the translation of a
     #: question, the original of a translated reply.
-    staff_text = models.TextField(_("in the inn's language"), blank=True)
+    staff_text = models.TextField(_("in the inn's language"), blank=True, db_default="")
     created_at = models.DateTimeField(_("written"), default=timezone.now)
 
     objects = MessageQuerySet.as_manager()
@@ -195,7 +195,10 @@ class Message(models.Model):
                 condition=~Q(role="assistant") | ~Q(reply_to=None),
             ),
         ]
-        indexes = [models.Index(fields=["conversation", "id"], name="message_in_order")]
+        indexes = [
+            models.Index(fields=["conversation", "id"], name="message_in_order"),
+            models.Index(fields=["created_at"], condition=Q(role="staff"), name="message_of_staff"),
+        ]
 
     def __str__(self) -> str:
         return self.content[:80]

@@ -1,13 +1,18 @@
 """Conversations end after a day and are deleted some time later; a guest may have it sooner."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import DatabaseError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from chat.models import Conversation, ConversationQuerySet
 from facilities.models import Facility
+
+logger = logging.getLogger(__name__)
 
 #: Conversations deleted in one transaction.
 BATCH: Final = 200
@@ -15,7 +20,7 @@ BATCH: Final = 200
 
 def delete_conversation(conversation: Conversation) -> None:
     """At once, with everything that was said on every device; votes stay, without a text."""
-    conversation.delete()
+    delete([conversation.pk])
 
 
 def expired_by(at: datetime) -> Iterator[tuple[Facility, ConversationQuerySet]]:
@@ -34,8 +39,23 @@ def purge_expired(at: datetime | None = None, *, dry_run: bool = False) -> dict[
     purged = {}
     for facility, rows in expired_by(at or timezone.now()):
         count = rows.count()
-        while not dry_run and (batch := list(rows.values_list("pk", flat=True)[:BATCH])):
-            Conversation.objects.filter(pk__in=batch).delete()
+        if not dry_run:
+            try:
+                while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
+                    delete(batch)
+            except DatabaseError:
+                logger.exception("Conversations of %s were not deleted.", facility.slug)
+                continue
         if count:
             purged[facility.slug] = count
     return purged
+
+
+@transaction.atomic
+def delete(conversation_ids: list[int]) -> None:
+    """Held first, so that nothing is stored in them while they go."""
+    rows = Conversation.objects.filter(
+        Q(pk__in=conversation_ids) | Q(joined__in=conversation_ids)
+    ).order_by("pk")
+    list(rows.select_for_update().values_list("pk", flat=True))
+    Conversation.objects.filter(pk__in=conversation_ids).delete()

@@ -207,7 +207,7 @@ def hold(conversation: Conversation) -> Conversation:
     """`conversation` itself, held until the transaction ends, unless it has been joined to another
     device's meanwhile, its messages moved with it: then that one."""
     rows = Conversation.objects.filter(pk=conversation.pk).select_for_update(no_key=True)
-    joined_to = rows.values_list("joined_id", flat=True).get()
+    joined_to, conversation.staff_until = rows.values_list("joined_id", "staff_until").get()
     return lock(conversation) if joined_to else conversation
 
 
@@ -280,6 +280,8 @@ def store_answer(
         with transaction.atomic():
             if joinable:
                 conversation = hold(conversation)
+                if conversation.is_with_staff:
+                    answer = answering.give_way(answer, hours_of(question, conversation))
             reply = Message.objects.create(
                 conversation=conversation,
                 role=Message.Role.ASSISTANT,
@@ -343,7 +345,10 @@ def call_staff(conversation: Conversation) -> tuple[Escalation, str]:
             )
             escalated.send(Escalation, escalation=call, hours=hours)
     except IntegrityError:
-        call = conversation.escalations.unresolved().get(message=None)
+        open_call = conversation.escalations.filter(message=None).order_by("-pk").first()
+        if open_call is None:
+            raise NotFound("the guest has deleted the conversation meanwhile") from None
+        call = open_call
     return call, text
 
 
@@ -394,17 +399,15 @@ def count_votes(facility: Facility, faq_id: int) -> None:
 
 def news_of(conversation_id: int, after: int) -> list[Message] | None:
     """What was said after this message; None once the conversation has ended, is deleted or has
-    been joined to another device's, whose messages the caller then has to ask for anew.
-
-    Everything up to `after` has reached the guest.
-    """
-    note_seen(conversation_id, after)
+    been joined to another device's, whose messages the caller then has to ask for anew."""
     alive = Conversation.objects.alive().filter(pk=conversation_id, joined=None)
     messages = list(Message.objects.filter(conversation=conversation_id, pk__gt=after))
     return messages if messages or alive.exists() else None
 
 
 def note_seen(conversation_id: int, message_id: int) -> None:
+    """The guest's device has said that it has this message. That something was handed to the
+    network says nothing: the phone may lie locked in a pocket."""
     Conversation.objects.filter(pk=conversation_id, seen_message_id__lt=message_id).update(
         seen_message_id=message_id
     )

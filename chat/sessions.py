@@ -139,6 +139,24 @@ def link_device(*, facility: Facility, code: str, session_id: str) -> Conversati
     return primary
 
 
+def carry_over(device: Conversation, into: Conversation) -> None:
+    """What was agreed with the guest and with staff on `device` holds in the whole conversation."""
+    if device.contact_email and not into.contact_email:
+        into.contact_email, into.contact_consent = device.contact_email, device.contact_consent
+        into.contact_agreed_at = device.contact_agreed_at
+    into.staff_until = max(filter(None, (into.staff_until, device.staff_until)), default=None)
+    into.seen_message_id = min(into.seen_message_id, device.seen_message_id)
+    into.save(
+        update_fields=[
+            "contact_email",
+            "contact_consent",
+            "contact_agreed_at",
+            "staff_until",
+            "seen_message_id",
+        ]
+    )
+
+
 def merge(device: Conversation, *, into: Conversation) -> None:
     """Move everything that was said on `device` and leave it as a pointer. Rows are locked."""
     messages = Message.objects.filter(conversation=device)
@@ -152,6 +170,7 @@ def merge(device: Conversation, *, into: Conversation) -> None:
         escalations.unresolved().filter(message=None).delete()  # staff are called once
     escalations.update(conversation=into)
     SessionToken.objects.filter(conversation=device).delete()
+    carry_over(device, into)
     device.devices.update(joined=into, expires_at=into.expires_at)
     if device.is_on_site and not into.is_on_site:
         into.site_key = device.site_key

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from chat.live import announce
@@ -26,14 +27,20 @@ def find_conversation(user: User, session_id: str) -> Conversation:
     return found.joined or found
 
 
-def reply(conversation: Conversation, user: User, content: str) -> Message:
+def reply(
+    conversation: Conversation, user: User, content: str, *, answers_up_to: int | None = None
+) -> Message:
     """Answer the guest, in his language where a provider translates; both texts are kept.
 
-    It resolves what was open in the conversation, and silences the AI for a while. The translation
+    It resolves what was open up to the message `answers_up_to`, the last that the author has seen
+    (now, when he does not say), and silences the AI for a while. The translation
     is made before anything is locked: it may take seconds. Raises NotFound when the guest has
     deleted the conversation meanwhile.
     """
     facility = conversation.facility
+    if answers_up_to is None:
+        newest = conversation.messages.order_by("-pk").values_list("pk", flat=True).first()
+        answers_up_to = newest or 0
     translated = translate(content, from_language=facility.language, to=conversation.language)
     with transaction.atomic():
         try:
@@ -50,14 +57,15 @@ def reply(conversation: Conversation, user: User, content: str) -> Message:
         )
         conversation.staff_until = timezone.now() + STAFF_KEEP_TALKING
         conversation.save(update_fields=["staff_until"])
-        resolve_all(conversation, user)
+        resolve_up_to(conversation, answers_up_to, user)
         announce(conversation)
     return message
 
 
 def hand_back(conversation: Conversation) -> None:
     """Let the AI answer again."""
-    Conversation.objects.filter(pk=conversation.pk).update(staff_until=None)
+    whole = conversation.joined or conversation
+    Conversation.objects.filter(pk=whole.pk).update(staff_until=None)
 
 
 def resolve(escalation: Escalation, user: User, notes: str | None = None) -> Escalation:
@@ -70,5 +78,10 @@ def resolve(escalation: Escalation, user: User, notes: str | None = None) -> Esc
     return escalation
 
 
-def resolve_all(conversation: Conversation, user: User) -> None:
-    conversation.escalations.unresolved().update(resolved_at=timezone.now(), resolved_by=user)
+def resolve_up_to(conversation: Conversation, message_id: int, user: User) -> None:
+    """Settle what staff had before them. What the guest wrote while they were typing is open."""
+    known = Message.objects.filter(conversation=conversation, pk__lte=message_id)
+    newest = known.aggregate(at=Max("created_at"))["at"]
+    before = Q(message__in=known) | Q(message=None, created_at__lte=newest or timezone.now())
+    open_ones = conversation.escalations.unresolved().filter(before)
+    open_ones.update(resolved_at=timezone.now(), resolved_by=user)

@@ -47,10 +47,12 @@ def translate_for_staff(question: Message) -> bool:
 def translate(text: str, *, from_language: str, to: str) -> str:
     """`text` in the language `to`; "" when it is in it already or nobody can translate it."""
     provider = get_provider()
-    if provider is None or from_language == to or not outage.may_call():
+    if provider is None or from_language == to or outage.current_outage():
         return ""
     try:
         translated = async_to_sync(_ask)(provider, text, from_language, to)
+    except ProviderNonsense:
+        return ""  # of this text; the provider itself is well
     except ProviderError as error:
         outage.note_failure(str(error))
         return ""

@@ -163,6 +163,7 @@ class Facility(models.Model):
     retention_days = models.PositiveSmallIntegerField(
         _("days that conversations are kept"),
         default=90,
+        db_default=90,
         validators=[MinValueValidator(1)],
         help_text=_("Counted from the end of a conversation; then it is deleted."),
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
+from django.utils.text import Truncator
 
 from chat.models import Conversation, Escalation, Message
 from facilities.models import ChannelKind, Facility
@@ -17,6 +18,10 @@ from nightqueue.models import Delivery, QueueEntry
 from yadopera.languages import LANGUAGES
 
 FILE: Final = Path(__file__).with_name("texts.toml")
+#: A digest says what fits into the receivers' messages (LINE's hold the least), and how many more
+#: guests there are.
+DIGEST_CHARACTERS: Final = 8000
+QUOTED_CHARACTERS: Final = 300
 #: A digest that is this late says so.
 LATE_SECONDS: Final = 15 * 60
 SALT: Final = "acknowledge"
@@ -57,7 +62,8 @@ def say(key: str, facility: Facility, **values: object) -> str:
 def write(delivery: Delivery) -> Letter | None:
     """The message as it is now; None when there is nothing to tell any more, or no way to."""
     channel = delivery.channel
-    if channel and not channel.is_active and delivery.kind != Delivery.Kind.TEST:
+    is_fallback = channel and channel.kind == ChannelKind.EMAIL and not channel.address
+    if channel and not (channel.is_active or is_fallback or delivery.kind == Delivery.Kind.TEST):
         return None  # switched off since
     return WRITERS[Delivery.Kind(delivery.kind)](delivery)
 
@@ -144,7 +150,13 @@ def write_digest(delivery: Delivery) -> Letter | None:
         guests.setdefault(entry.escalation.conversation, []).append(entry.escalation)
     if not guests:
         return None
-    parts = [guest_part(facility, number, *guest) for number, guest in enumerate(guests.items(), 1)]
+    parts: list[str] = []
+    for number, guest in enumerate(guests.items(), 1):
+        if sum(map(len, parts)) > DIGEST_CHARACTERS:
+            left = len(guests) - number + 1
+            parts.append(say("digest_more", facility, count=left, link=queue_url()))
+            break
+        parts.append(guest_part(facility, number, *guest))
     is_late = (digest.created_at - digest.due_at).total_seconds() > LATE_SECONDS
     if is_late:
         parts.insert(0, say("digest_late", facility, due=clock(digest.due_at, facility)))
@@ -169,12 +181,12 @@ def guest_part(
     for escalation in escalations:
         asked = clock(escalation.created_at, facility)
         lines.append(
-            say("digest_question", facility, asked=asked, question=question_of(escalation))
+            say("digest_question", facility, asked=asked, question=short(question_of(escalation)))
         )
         if translation := translation_of(escalation.message):
-            lines.append(say("digest_translation", facility, text=translation))
+            lines.append(say("digest_translation", facility, text=short(translation)))
         if answer := answer_to(escalation.message):
-            lines.append(say("digest_answer", facility, answer=answer))
+            lines.append(say("digest_answer", facility, answer=short(answer)))
     return "\n".join([*lines, conversation_url(conversation)])
 
 
@@ -244,6 +256,14 @@ def described(escalation: Escalation) -> dict[str, Any]:
         "language": escalation.conversation.language,
         "question": question_of(escalation),
     }
+
+
+def short(text: str) -> str:
+    return Truncator(text).chars(QUOTED_CHARACTERS)
+
+
+def queue_url() -> str:
+    return f"{settings.PUBLIC_BASE_URL}{reverse('admin:nightqueue_queueentry_changelist')}"
 
 
 def conversation_url(conversation: Conversation) -> str:

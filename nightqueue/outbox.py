@@ -52,7 +52,7 @@ def send_pending(*, seconds: float = RUN_SECONDS) -> bool:
                 sending[threads.submit(send, letter)] = delivery, letter
             if not batch and not sending:
                 return not in_time
-            for done in wait(sending, return_when=FIRST_COMPLETED).done:
+            for done in wait(sending, timeout=1, return_when=FIRST_COMPLETED).done:
                 note(*sending.pop(done), done.exception())
 
 

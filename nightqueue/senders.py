@@ -32,6 +32,8 @@ from facilities.models import ChannelKind
 from nightqueue.messages import Letter
 
 #: For a connection, or between two signs of life.
+#: How what the field could not decrypt begins (Fernet's version byte, in base64).
+ENCRYPTED: Final = "gAAAA"
 TIMEOUT_SECONDS = 10.0
 #: For all of it: a receiver that answers a byte at a time is as good as none.
 LONGEST_SECONDS = 20.0
@@ -57,6 +59,11 @@ class Refused(Exception):
 
 def send(letter: Letter) -> None:
     """Raises TryLater or Refused."""
+    if any(text.startswith(ENCRYPTED) for text in (letter.address, letter.secret)):
+        raise Refused(
+            "The address or key was encrypted with another SECRET_KEY: enter it anew, or operator, "
+            "set SECRET_KEY_FALLBACKS."
+        )
     SENDERS[ChannelKind(letter.kind)](letter)
 
 

@@ -4,11 +4,13 @@ Everything here only writes rows, with what they tell of or not at all; `nightqu
 them. Each function may run twice, or twice at once, and writes nothing twice.
 """
 
+import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, F, Max
 from django.utils import timezone
 
@@ -18,14 +20,18 @@ from facilities.hours import StaffHours
 from facilities.models import ChannelKind, Facility
 from nightqueue.models import Channel, Delivery, Digest, QueueEntry
 from nightqueue.tasks import queue_sending
+from yadopera import shared_memory
+
+logger = logging.getLogger(__name__)
 
 #: Danger that nobody acknowledges is told again so often, so many times.
 REPEAT_AFTER: Final = timedelta(minutes=5)
 REPETITIONS: Final = 3
 #: A message that should have gone out so long ago tells operators of a dead worker.
 LATE_AFTER: Final = timedelta(minutes=5)
-#: Questions translated in one run; a provider takes a second for each.
+#: Questions translated in one run, and the seconds after which it begins no other.
 BATCH: Final = 20
+TRANSLATE_SECONDS: Final = 15
 #: An answer that has not reached the guest's device by then is mailed to him, if he agreed.
 UNSEEN_AFTER: Final = timedelta(minutes=10)
 
@@ -42,19 +48,25 @@ def call_staff(*, escalation: Escalation, hours: StaffHours, **_signal: Any) -> 
         QueueEntry.objects.create(facility=facility, escalation=escalation, due_at=hours.back_at)
 
 
+def set_up(*, instance: Facility, created: bool, raw: bool = False, **_signal: Any) -> None:
+    """A new facility is reached at its own address until it says otherwise."""
+    if created and not raw:
+        own_address(instance)
+
+
 def channels_of(facility: Facility, *, kinds: Iterable[str] = ()) -> list[Channel]:
     """The channels in use, of these kinds if there are any of them, else all: a rule that names
     only channels that are not set up must not leave a guest unheard.
 
-    An inn that has set up none is reached at its own email address.
+    An inn whose channels are all switched off is reached at its own email address.
     """
     channels = list(Channel.objects.for_facility(facility).in_use())
-    if not channels and not Channel.objects.for_facility(facility).exists():
-        channels = [own_address(facility)]
+    channels = channels or [own_address(facility)]
     return [channel for channel in channels if channel.kind in kinds] or channels
 
 
 def own_address(facility: Facility) -> Channel:
+    """The first channel of every facility."""
     channel, _made = Channel.objects.get_or_create(
         facility=facility, kind=ChannelKind.EMAIL, address=None
     )
@@ -104,9 +116,12 @@ def repeat_dangers(at: datetime | None = None) -> int:
     count = 0
     for escalation in unheard:
         channels = channels_of(escalation.conversation.facility)
-        with transaction.atomic():
-            notify(escalation, channels, kind=Delivery.Kind.DANGER, repetition=escalation.told)
-        count += 1
+        try:
+            with transaction.atomic():
+                notify(escalation, channels, kind=Delivery.Kind.DANGER, repetition=escalation.told)
+            count += 1
+        except DatabaseError:  # deleted meanwhile; the others are told
+            logger.exception("Danger %s was not repeated.", escalation.pk)
     return count
 
 
@@ -130,7 +145,12 @@ def make_digests(
     if facilities is not None:
         waiting = waiting.filter(facility__in=facilities)
     mornings = waiting.order_by("due_at").values_list("facility", "due_at").distinct()
-    made = (make_digest(facility_id, due_at) for facility_id, due_at in list(mornings))
+    made = []
+    for facility_id, due_at in list(mornings):
+        try:
+            made.append(make_digest(facility_id, due_at))
+        except DatabaseError:  # one inn's trouble is not another's
+            logger.exception("The digest of facility %s was not made.", facility_id)
     return [digest for digest in made if digest]
 
 
@@ -163,8 +183,12 @@ def make_digest(facility_id: int, due_at: datetime) -> Digest | None:
 def translate_waiting() -> int:
     """Have what waits for the morning translated, while there is time; returns how many questions.
 
-    One that cannot be translated is left for the next run, until its morning comes.
+    One that cannot be translated is left for the next run, until its morning comes. One run at a
+    time, and a short one: the worker has danger to tell.
     """
+    if not shared_memory.claim("translating", seconds=TRANSLATE_SECONDS * 2):
+        return 0
+    ends = time.monotonic() + TRANSLATE_SECONDS
     waiting = QueueEntry.objects.unresolved().filter(
         digest=None, escalation__message__staff_text=""
     )
@@ -175,7 +199,10 @@ def translate_waiting() -> int:
         "?"
     )[:BATCH]:
         question = entry.escalation.message
+        if time.monotonic() > ends:
+            break
         done += question is not None and translate_for_staff(question)
+    shared_memory.forget("translating")
     return done
 
 

@@ -10,6 +10,9 @@ from yadopera import shared_memory
 
 logger = logging.getLogger(__name__)
 
+#: Calls to send that nobody took in time: later ones and beat do the same.
+EXPIRES_SECONDS = 120
+
 
 @shared_task
 def send_pending() -> None:
@@ -26,9 +29,11 @@ def look_after_staff() -> None:
     """What the clock brings: mornings, dangers unheard, answers unseen, messages left behind."""
     from nightqueue import services
 
-    services.repeat_dangers()
-    services.make_digests()
-    services.mail_unseen_answers()
+    for step in (services.repeat_dangers, services.make_digests, services.mail_unseen_answers):
+        try:
+            step()
+        except Exception:  # whatever it is, the next step is done
+            logger.exception("%s failed; it is tried again.", step.__name__)
     send_pending()
 
 
@@ -49,7 +54,7 @@ def _wake_worker() -> None:
     if shared_memory.is_away():
         return  # beat looks for the rows
     try:
-        send_pending.apply_async(retry=False)
+        send_pending.apply_async(retry=False, expires=EXPIRES_SECONDS)
     except OperationalError:
         # The rows are stored; beat looks for them.
         logger.warning("Redis does not answer: notifications are sent when it is back.")

@@ -45,7 +45,7 @@ QUESTION = "would room {n} suit a saxophone quartet that rehearses number {n} of
 #: No sender is at one message for longer: older claims are those of the dead.
 LONGEST_SENDING_SECONDS = 25
 #: So long we wait for the last notification.
-PATIENCE_SECONDS = 150
+PATIENCE_SECONDS = 180
 #: What a receiver on the internet takes.
 FAR_AWAY_SECONDS = 0.2
 
@@ -191,8 +191,10 @@ class Stage:
     """Web, workers and beats as a host runs them: each by its line of the Procfile, and started
     again when it ends. (`manage.py run` ends all of them when one does.)"""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, waits: bool) -> None:
         self.run = run
+        #: Whether claims run out by themselves.
+        self.waits = waits
         self.paths = Paths(run.home)
         self.postgres = Postgres(self.paths)
         self.redis = Redis(self.paths)
@@ -269,10 +271,8 @@ class Stage:
     def wait_for_worker(self, name: str) -> None:
         until(lambda: " ready." in self.log(name).read_text(), 60, f"{name} does not start")
 
-    def restart_redis(self, *, pause_seconds: float) -> None:
+    def kill_redis(self) -> None:
         os.kill(self.redis.client.info("server")["process_id"], signal.SIGKILL)
-        time.sleep(pause_seconds)
-        self.redis.start()
 
     def restart_postgres(self) -> None:
         log = self.paths.logs / "postgres.log"
@@ -292,15 +292,17 @@ class Stage:
             raise SystemExit(done.stderr)
         return done.stdout
 
-    def end_claims(self, *, older_than: int = 0) -> int:
-        """As if the time of a claim (120 s) had passed; returns how many there were."""
+    def end_claims(self, *, older_than: int = 0) -> str:
+        """As if the time of a claim (120 s) had passed, unless we wait for it; says what it did."""
         [(count,)] = self.sql(
-            "UPDATE nightqueue_delivery SET claimed_until = now() WHERE state = 'sending' "
-            "AND claimed_until > now() "
+            "UPDATE nightqueue_delivery "
+            "SET claimed_until = CASE WHEN %s THEN claimed_until ELSE now() END "
+            "WHERE state = 'sending' AND claimed_until > now() "
             "AND claimed_until < now() + make_interval(secs => 120 - %s)",
+            self.waits,
             older_than,
         )
-        return count
+        return f"{count} claims {'waited for' if self.waits else 'moved back'}"
 
 
 def until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
@@ -445,24 +447,24 @@ class Chaos:
         claims = self.stage.end_claims()
         since = time.monotonic()
         self.stage.again("worker")
-        done = f"receiver hangs, `kill -9`; {claims} claims moved back"
+        done = f"receiver hangs, `kill -9`; {claims}"
         fault = "worker dies after the claim, before the send"
         self.judge(fault, done, asked, self.wait_for(asked) - since)
 
     def worker_killed_after_the_send(self, rounds: int = 3) -> None:
         total = Asked()
-        recovery, claims = 0.0, 0
+        recovery, claims = 0.0, []
         for _round in range(rounds):
             process = self.stage.processes["worker"][1]
             self.web.trap = self.stage.killer("worker")
             asked = self.guests.ask(20)
             process.wait(30)
-            claims += self.stage.end_claims()
+            claims.append(self.stage.end_claims())
             since = time.monotonic()
             self.stage.again("worker")
             recovery = max(recovery, self.wait_for(asked) - since)
             total.ids += asked.ids
-        done = f"{rounds} × receiver takes it and kills the worker; {claims} claims moved back"
+        done = f"{rounds} × receiver takes it and kills the worker; {', '.join(claims)}"
         self.judge("worker dies after the send, before it is noted", done, total, recovery)
 
     def web_killed(self) -> None:
@@ -473,17 +475,32 @@ class Chaos:
         self.stage.wait_for_web()
         since = time.monotonic()
         asked = asking.result(120)
+        since = max(since, asked.ended)
         done = "`kill -9` while guests ask, started again"
         self.judge("web dies", done, asked, self.wait_for(asked) - since)
 
     def redis_restarted(self) -> None:
         asking = self.guests.ask_meanwhile(200, pause_seconds=0.05)
         time.sleep(2)
-        self.stage.restart_redis(pause_seconds=3)
+        self.stage.kill_redis()
+        time.sleep(3)
+        self.stage.redis.start()
         since = time.monotonic()
         asked = asking.result(120)
+        since = max(since, asked.ended)
         done = f"`kill -9`, back after 3 s, while guests ask; slowest answer {asked.slowest:.1f} s"
         self.judge("Redis dies", done, asked, self.wait_for(asked) - since)
+
+    def redis_away(self) -> None:
+        self.stage.kill_redis()
+        time.sleep(5)  # the worker has nothing to do and cannot be told of anything
+        asked = self.guests.ask(60, pause_seconds=0.1)
+        came = sum(map(self.has_come, self.all_keys(asked)))
+        self.stage.redis.start()
+        since = time.monotonic()
+        done = f"`kill -9`, questions asked ({came} told), started again; slowest answer "
+        done += f"{asked.slowest:.1f} s"
+        self.judge("Redis is away", done, asked, self.wait_for(asked) - since)
 
     def postgres_restarted(self) -> None:
         asking = self.guests.ask_meanwhile(200, pause_seconds=0.05)
@@ -491,6 +508,7 @@ class Chaos:
         self.stage.restart_postgres()
         since = time.monotonic()
         asked = asking.result(120)
+        since = max(since, asked.ended)
         done = "`pg_ctl restart -m immediate` while guests ask"
         self.judge("PostgreSQL dies", done, asked, self.wait_for(asked) - since)
 
@@ -603,6 +621,9 @@ class Chaos:
             found[message_id].setdefault(escalation_id, []).append(key)
         return found
 
+    def all_keys(self, asked: Asked) -> list[list[str]]:
+        return [keys for each in self.keys_of(asked).values() for keys in each.values()]
+
     def has_come(self, keys: Iterable[str]) -> bool:
         kept = list(keys)
         return len(kept) == 2 and all(self.inbox.arrivals.get(key) for key in kept)
@@ -620,7 +641,7 @@ class Chaos:
 
         with contextlib.suppress(TimeoutError):
             self.wait_until(is_over)
-        keys = [k for each in self.keys_of(asked).values() for kept in each.values() for k in kept]
+        keys = [key for kept in self.all_keys(asked) for key in kept]
         return max(self.inbox.arrivals[key][0] for key in keys if self.inbox.arrivals.get(key))
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
@@ -674,6 +695,7 @@ SCENARIOS = {
     "after-send": Chaos.worker_killed_after_the_send,
     "web": Chaos.web_killed,
     "redis": Chaos.redis_restarted,
+    "redis-away": Chaos.redis_away,
     "postgres": Chaos.postgres_restarted,
     "twice": Chaos.everything_twice,
     "morning": Chaos.big_morning,
@@ -705,6 +727,9 @@ def report(rows: list[Row]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures the table of docs/reliability.md.")
     parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS], help="default: all")
+    parser.add_argument(
+        "--wait", action="store_true", help="let claims run out instead of moving them back"
+    )
     options = parser.parse_args()
     # Only for what is trained there: see `lend_trained_models`.
     os.environ.setdefault("YADOPERA_HOME", str(ROOT / ".yadopera" / "test"))
@@ -712,7 +737,7 @@ def main() -> int:
     web, mail = WebReceiver(inbox), MailReceiver(inbox)
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         run = prepared(Path(folder), mail)
-        with Stage(run).running() as stage:
+        with Stage(run, waits=options.wait).running() as stage:
             for name in ("web", "worker", "beat"):
                 stage.start(name, name)
             stage.wait_for_web()

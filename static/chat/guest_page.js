@@ -62,25 +62,51 @@ async function send() {
 // What staff write appears by itself; the browser comes back where it was when the network fails.
 let replies = null;
 
+const COME_BACK_MS = 5000;
+
 function listen(session, after) {
-  if (replies?.session === session && replies.source.readyState !== EventSource.CLOSED) return;
+  if (replies?.session === session) return;
   replies?.source.close();
-  const query = new URLSearchParams({ facility_id: facility, after });
-  const path = `/api/v1/chat/events/${encodeURIComponent(session)}`;
-  replies = { session, source: new EventSource(`${path}?${query}`) };
-  replies.source.addEventListener("message", (event) => {
+  replies = { session, after };
+  openStream(replies);
+}
+
+function openStream(stream) {
+  const { session, after } = stream;
+  stream.source = new EventSource(messagesOf("events", session, after));
+  stream.source.addEventListener("message", (event) => {
     const message = JSON.parse(event.data);
-    if (message.role === "staff") show("staff", message.content);
+    stream.after = message.id;
+    if (message.role !== "staff") return;
+    show("staff", message.content);
+    tellSeen(stream);
   });
+  // A browser comes back by itself unless a proxy answered with an error.
+  stream.source.addEventListener("error", () => {
+    if (stream.source.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => stream === replies && openStream(stream), COME_BACK_MS);
+  });
+}
+
+// Only what a guest has before his eyes counts as seen; the rest may be mailed to him.
+function tellSeen(stream) {
+  if (document.visibilityState !== "visible") return;
+  fetch(messagesOf("history", stream.session, stream.after)).catch(() => {});
+}
+
+document.addEventListener("visibilitychange", () => replies && tellSeen(replies));
+
+function messagesOf(kind, session, after) {
+  const query = new URLSearchParams({ facility_id: facility });
+  if (after) query.set("after", after);
+  return `/api/v1/chat/${kind}/${encodeURIComponent(session)}?${query}`;
 }
 
 // A guest who comes back finds what was said.
 async function recall() {
   if (!localStorage.getItem(askedKey)) return;
   const session = localStorage.getItem(sessionKey);
-  const query = new URLSearchParams({ facility_id: facility });
-  const path = `/api/v1/chat/history/${encodeURIComponent(session)}`;
-  const response = await fetch(`${path}?${query}`);
+  const response = await fetch(messagesOf("history", session));
   if (!response.ok) return;
   const said = (await response.json()).messages;
   for (const message of said) show(message.role, message.content);

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.urls import reverse
 from django.utils import timezone
 
 from chat import staff
 from chat.models import Conversation, Escalation, Message
+from chat.services import GuestMessage, finish_turn, news_of, take_question
 from nightqueue.messages import write
 from nightqueue.models import Delivery
 from nightqueue.services import mail_unseen_answers
@@ -42,6 +44,17 @@ def test_a_reply_is_in_the_guests_history_and_resolves_what_was_open(waiting, ha
     assert said_by_staff(waiting) == [REPLY]
     escalation = Escalation.objects.get()
     assert (escalation.resolved_by, escalation.resolved_at is None) == (hanako, False)
+
+
+def test_what_the_guest_wrote_while_staff_were_typing_stays_open(waiting, hanako, provider):
+    read = conversation_of(waiting).messages.last().pk
+    provider.reply = lambda messages: {"translation": "Sorry, no surfing."}
+    waiting.ask("there is smoke in my room", language="en")
+    staff.reply(conversation_of(waiting), hanako, REPLY, answers_up_to=read)
+
+    question, danger = Escalation.objects.order_by("pk")
+    assert question.resolved_at is not None
+    assert (danger.trigger_type, danger.resolved_at) == ("safety_category", None)
 
 
 def test_with_a_provider_the_guest_reads_it_in_his_language_and_both_texts_are_kept(
@@ -82,6 +95,20 @@ def test_while_staff_are_writing_the_ai_holds_its_tongue(waiting, hanako):
     assert held["message"]["matched_faq_ids"] == []
     assert held["is_escalated"]  # the guest waits again, and staff are told
     assert not waiting.ask("are you there?", language="en")["is_escalated"]  # once
+
+
+def test_an_answer_made_while_staff_began_to_write_gives_way(waiting, hanako, provider):
+    conversation = conversation_of(waiting)
+    message = GuestMessage("can i surf with my parrot", session_id=waiting.session_id)
+    asked = take_question(facility_id=waiting.facility.pk, message=message)
+    provider.reply = lambda messages: {"can_answer": False, "used": [], "answer": ""}
+    Conversation.objects.filter(pk=conversation.pk).update(
+        staff_until=timezone.now() + timedelta(hours=1)
+    )
+
+    turn = async_to_sync(finish_turn)(asked)
+
+    assert turn.reply.source == "held"
 
 
 def test_danger_is_answered_at_once_all_the_same(waiting, hanako):
@@ -177,6 +204,43 @@ def test_an_answer_seen_while_the_mail_waits_is_not_sent(waiting, hanako, at):
     waiting.history()
 
     assert write(Delivery.objects.get(kind="answer")) is None
+
+
+def test_what_was_only_sent_to_the_network_is_not_seen(waiting, hanako, at):
+    """A stream may go on into a phone that lies locked in a pocket."""
+    agree(waiting)
+    message = reply(waiting, hanako)
+    assert news_of(conversation_of(waiting).pk, message.pk - 1) == [message]
+
+    assert mailed_after(at, 11) == 1
+
+
+@pytest.mark.parametrize("kind", ["history", "events"])
+def test_a_device_that_says_it_has_the_answer_has_seen_it(waiting, hanako, at, kind):
+    agree(waiting)
+    message = reply(waiting, hanako)
+    waiting.get(f"/chat/{kind}/{waiting.session_id}", after=message.pk)
+
+    assert mailed_after(at, 11) == 0
+
+
+def test_what_was_agreed_on_one_device_holds_on_the_joined_one(sakura, hanako, at):
+    first, second = Guest(sakura), Guest(sakura)
+    for guest in (first, second):
+        guest.ask(UNANSWERED, language="en")
+    agree(second)
+    reply(second, hanako)
+    code = first.post(
+        "/session/generate", facility_id=sakura.pk, session_id=first.session_id
+    ).json()["token"]
+    second.post(
+        "/session/link", facility_id=sakura.pk, token=code, current_session_id=second.session_id
+    )
+
+    whole = conversation_of(first)
+    assert whole.contact_email == "guest@example.com"
+    assert whole.is_with_staff
+    assert mailed_after(at, 11) == 1
 
 
 def test_each_guest_gets_his_own_answer(sakura, hanako, at):

@@ -43,10 +43,12 @@ def mail(_running_mail, settings):
 
 @pytest.fixture
 def awake(sakura):
-    """Somebody is awake at the inn, whatever the time."""
+    """Somebody is awake at the inn, whatever the time; he has no channel yet."""
     from facilities.models import StaffAbsence
+    from nightqueue.models import Channel
 
     StaffAbsence.objects.for_facility(sakura).delete()
+    Channel.objects.for_facility(sakura).delete()
     return sakura
 
 

@@ -29,10 +29,11 @@ MORNING = NOON + timedelta(hours=20)
 
 @pytest.fixture
 def channels(sakura):
-    return [
+    others = [
         Channel.objects.create(facility=sakura, kind=kind, address=address, secret="k")
-        for kind, address in (("email", None), ("slack", "https://s.example"), ("line", "U1"))
+        for kind, address in (("slack", "https://s.example"), ("line", "U1"))
     ]
+    return [Channel.objects.get(facility=sakura, kind="email"), *others]
 
 
 def told(**fields):
@@ -134,6 +135,17 @@ def test_an_inn_without_channels_is_reached_at_its_own_address(guest, at, sakura
     guest.ask("do unicorns sleep here", language="en")
 
     assert Channel.objects.get(facility=sakura).address is None
+    assert write(told()[0]).address == sakura.email
+
+
+def test_with_every_channel_switched_off_danger_still_goes_to_the_inns_own_address(
+    guest, at, channels, sakura
+):
+    at(NOON)
+    Channel.objects.filter(facility=sakura).update(is_active=False)
+    guest.ask("fire!!")
+
+    assert [delivery.channel.kind for delivery in told()] == ["email"]
     assert write(told()[0]).address == sakura.email
 
 
@@ -291,6 +303,21 @@ def test_a_provider_that_fails_delays_no_digest(night, sakura, provider):
     make_digests(MORNING)
 
     assert "訳：" not in write(digests_of(sakura)[0]).text
+
+
+def test_a_long_digest_says_how_many_more_there_are(sakura, at, channels):
+    at(NIGHT)
+    for number in range(40):
+        Guest(sakura).ask(f"{'qwxyz ' * 100} {number}", language="en")
+    at(MORNING)
+    make_digests(MORNING)
+
+    letter = write(digests_of(sakura)[0])
+
+    assert "40件" in letter.subject
+    assert len(letter.text) < 12_000
+    shown = letter.text.count("■")
+    assert f"ほかに{40 - shown}名" in letter.text
 
 
 def test_a_morning_that_was_missed_is_told_late_and_says_so(night, sakura, at):

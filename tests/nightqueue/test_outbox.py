@@ -14,7 +14,7 @@ from nightqueue import outbox, senders
 from nightqueue.models import Channel, Delivery, QueueEntry
 from nightqueue.outbox import LONGEST_PAUSE, PAUSES, claim, note, send_pending, written
 from nightqueue.senders import send
-from nightqueue.services import acknowledge, make_digests
+from nightqueue.services import acknowledge, make_digests, own_address
 from tests.conftest import Guest
 
 UNANSWERED = "can my parrot surf"
@@ -139,7 +139,7 @@ def test_staff_count_as_told_only_when_they_were(guest, slack, web, status):
 
 def test_each_kind_of_channel_is_remembered_once_and_the_first_time_counts(guest, slack, web, mail):
     channel(guest.facility, web, "/second", kind="slack")
-    Channel.objects.create(facility=guest.facility, kind="email")
+    own_address(guest.facility)
     web.answer(500, 500)
     guest.ask(UNANSWERED, language="en")
 
