@@ -198,6 +198,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["conversation", "id"], name="message_in_order"),
             models.Index(fields=["created_at"], condition=Q(role="staff"), name="message_of_staff"),
+            models.Index(fields=["created_at"], condition=Q(role="user"), name="message_of_guest"),
         ]
 
     def __str__(self) -> str:

@@ -1,8 +1,10 @@
 """What guests do: ask, vote, call staff. Each step commits on its own, so that nothing typed is
 lost, whatever fails after it."""
 
+import logging
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,6 +28,12 @@ from faq.understanding import load_reader
 from yadopera.errors import NotFound
 from yadopera.steps import run_step
 
+logger = logging.getLogger(__name__)
+
+#: A question that is not answered after so long was forgotten; after a day nobody waits any more.
+FORGOTTEN_AFTER: Final = timedelta(minutes=2)
+FORGOTTEN_FOR_GOOD: Final = timedelta(days=1)
+FORGOTTEN_AT_ONCE: Final = 50
 #: How much of a conversation an answer takes into account.
 PAST_TURNS: Final = 3
 
@@ -108,7 +116,17 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
     # Only a message with an id of its own can have come, and been answered, before.
     if message.client_message_id and not is_first and (turn := answered_turn(question)):
         return turn
-    looked = answering.first_look(
+    looked = look_at(conversation, question, is_first=is_first)
+    if isinstance(looked, answering.Unsure):
+        return Asked(conversation, question, looked, not is_first, started)
+    # Of a conversation that has only begun no other device knows yet.
+    return store_answer(conversation, question, looked, started=started, joinable=not is_first)
+
+
+def look_at(
+    conversation: Conversation, question: Message, *, is_first: bool = False
+) -> answering.Answer | answering.Unsure:
+    return answering.first_look(
         answering.Question(
             conversation.facility,
             question.content,
@@ -119,10 +137,29 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
             staff_are_writing=conversation.is_with_staff,
         )
     )
-    if isinstance(looked, answering.Unsure):
-        return Asked(conversation, question, looked, not is_first, started)
-    # Of a conversation that has only begun no other device knows yet.
-    return store_answer(conversation, question, looked, started=started, joinable=not is_first)
+
+
+def answer_forgotten(at: datetime | None = None) -> int:
+    """Answer what was stored and never answered, because a process or the database died in between
+    and the guest's phone has not asked again; returns how many. No model is asked."""
+    at = at or timezone.now()
+    forgotten = Message.objects.filter(
+        role=Message.Role.USER,
+        reply=None,
+        created_at__gt=at - FORGOTTEN_FOR_GOOD,
+        created_at__lte=at - FORGOTTEN_AFTER,
+    ).select_related("conversation__facility", "conversation__site_key")
+    count = 0
+    for question in forgotten.order_by("pk")[:FORGOTTEN_AT_ONCE]:
+        conversation = question.conversation
+        try:
+            looked = look_at(conversation, question)
+            answer = looked.otherwise if isinstance(looked, answering.Unsure) else looked
+            store_answer(conversation, question, answer, started=time.perf_counter())
+            count += 1
+        except Exception:  # the others are answered, and this one is tried again
+            logger.exception("Question %s could not be answered.", question.pk)
+    return count
 
 
 def hours_of(question: Message, conversation: Conversation) -> StaffHours:

@@ -9,3 +9,11 @@ def purge() -> None:
     from chat.retention import purge_expired
 
     purge_expired()
+
+
+@shared_task
+def answer_forgotten() -> None:
+    """Answer what was stored when something died."""
+    from chat.services import answer_forgotten
+
+    answer_forgotten()

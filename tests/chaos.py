@@ -195,6 +195,7 @@ class Stage:
         self.run = run
         #: Whether claims run out by themselves.
         self.waits = waits
+        self.outcome = "waited for" if waits else "moved back"
         self.paths = Paths(run.home)
         self.postgres = Postgres(self.paths)
         self.redis = Redis(self.paths)
@@ -292,8 +293,8 @@ class Stage:
             raise SystemExit(done.stderr)
         return done.stdout
 
-    def end_claims(self, *, older_than: int = 0) -> str:
-        """As if the time of a claim (120 s) had passed, unless we wait for it; says what it did."""
+    def end_claims(self, *, older_than: int = 0) -> int:
+        """As if the time of a claim (120 s) had passed, unless we wait for it; how many."""
         [(count,)] = self.sql(
             "UPDATE nightqueue_delivery "
             "SET claimed_until = CASE WHEN %s THEN claimed_until ELSE now() END "
@@ -302,7 +303,7 @@ class Stage:
             self.waits,
             older_than,
         )
-        return f"{count} claims {'waited for' if self.waits else 'moved back'}"
+        return int(count)
 
 
 def until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
@@ -447,24 +448,25 @@ class Chaos:
         claims = self.stage.end_claims()
         since = time.monotonic()
         self.stage.again("worker")
-        done = f"receiver hangs, `kill -9`; {claims}"
+        done = f"receiver hangs, `kill -9`; {claims} claims {self.stage.outcome}"
         fault = "worker dies after the claim, before the send"
         self.judge(fault, done, asked, self.wait_for(asked) - since)
 
     def worker_killed_after_the_send(self, rounds: int = 3) -> None:
         total = Asked()
-        recovery, claims = 0.0, []
+        recovery, claims = 0.0, 0
         for _round in range(rounds):
             process = self.stage.processes["worker"][1]
             self.web.trap = self.stage.killer("worker")
             asked = self.guests.ask(20)
             process.wait(30)
-            claims.append(self.stage.end_claims())
+            claims += self.stage.end_claims()
             since = time.monotonic()
             self.stage.again("worker")
             recovery = max(recovery, self.wait_for(asked) - since)
             total.ids += asked.ids
-        done = f"{rounds} × receiver takes it and kills the worker; {', '.join(claims)}"
+        done = f"{rounds} × receiver takes it and kills the worker; "
+        done += f"{claims} claims {self.stage.outcome}"
         self.judge("worker dies after the send, before it is noted", done, total, recovery)
 
     def web_killed(self) -> None:

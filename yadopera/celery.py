@@ -17,6 +17,8 @@ SWEEP_SECONDS = 600
 #: How often the clock is looked at for mornings and for dangers that nobody has acknowledged.
 STAFF_SECONDS = 20
 TRANSLATE_SECONDS = 60
+#: How often questions are looked for that were stored and never answered.
+FORGOTTEN_SECONDS = 60
 #: A worker is taken for dead when this many heartbeats in a row are missing.
 HEARTBEATS_MISSED = 4
 
@@ -40,6 +42,11 @@ app.conf.beat_schedule = {
         "task": "nightqueue.tasks.translate_waiting",
         "schedule": TRANSLATE_SECONDS,
         "options": {"expires": TRANSLATE_SECONDS},
+    },
+    "answer-forgotten": {
+        "task": "chat.tasks.answer_forgotten",
+        "schedule": FORGOTTEN_SECONDS,
+        "options": {"expires": FORGOTTEN_SECONDS},
     },
     "purge-expired": {
         "task": "chat.tasks.purge",

@@ -77,4 +77,8 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(condition=models.Q(('role', 'staff')), fields=['created_at'], name='message_of_staff'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('role', 'user')), fields=['created_at'], name='message_of_guest'),
+        ),
     ]
