@@ -254,6 +254,7 @@ SECRET_KEY_FALLBACKS = read_list("SECRET_KEY_FALLBACKS")
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for Redis as long as it takes
 # A Redis that is away or hangs must not hold up a guest, or whoever saves a FAQ: the work is found
 # in the database when it is back.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 0}
