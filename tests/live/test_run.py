@@ -14,7 +14,7 @@ def test_it_answers_ends_without_leftovers_and_finds_its_data_again(tmp_path):
     assert "password: " in first.output()
     ready = httpx.get(f"{first.url}/api/v1/ready")
     assert ready.status_code == 200
-    parts = {"database", "pgvector", "migrations", "cache", "worker", "ai"}
+    parts = {"database", "pgvector", "migrations", "cache", "worker", "ai", "notifications"}
     assert set(ready.json()) == {"status", *parts}
     session = ask(first, "what time can i check in")
     assert first.stop(signal.SIGINT) == []
