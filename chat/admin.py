@@ -1,7 +1,7 @@
 """Conversations, to read, and escalations, to resolve."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from chat import staff
-from chat.models import REPLY_LENGTH, Conversation, Escalation, Message
+from chat.models import REPLY_LENGTH, Conversation, Escalation, EscalationQuerySet, Message
 from facilities.admin import OwnedAdmin, ReadOnly, signed_in, works_somewhere
 from facilities.schemas import MAX_ID
 from yadopera.errors import NotFound
@@ -151,7 +151,7 @@ class EscalationAdmin(OwnedAdmin):
 
     @admin.action(description=_("Seen: do not repeat"))
     def acknowledge(self, request: HttpRequest, escalations: QuerySet[Escalation]) -> None:
-        escalations.filter(acknowledged_at=None).update(acknowledged_at=timezone.now())
+        cast(EscalationQuerySet, escalations).acknowledge()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -16,7 +16,7 @@ from chat.prompts import PROMPT_VERSION, Earlier, answer_prompt, faq_id
 from chat.safety import emergency_reply, find_emergency
 from chat.texts import say, say_by_hours
 from facilities.hours import StaffHours
-from facilities.models import EscalationMode, Facility
+from facilities.models import Facility
 from faq.confidence import after_declaration
 from faq.facts import MissingFact, fill_in
 from faq.search import Match, Ranking, search_facts, search_faqs
@@ -39,9 +39,10 @@ class Handover:
     """Why people must see this question."""
 
     trigger: Escalation.Trigger
-    mode: EscalationMode
     #: For staff, in plain words.
     reason: str
+    #: Who was awake when it was asked, and what held then.
+    hours: StaffHours
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,11 @@ def first_look(question: Question) -> Answer | Unsure:
             Message.Source.SAFETY,
             confidence=1.0,
             handover=Handover(
-                Escalation.Trigger.SAFETY, question.hours.rule.mode, f"Danger: {danger.value}."
+                Escalation.Trigger.SAFETY, f"Danger: {danger.value}.", question.hours
             ),
         )
     if question.staff_are_writing:
-        return hold_tongue(question)
+        return hold_tongue(question.hours)
     if manner := find_manner(question.text):
         reply = manner_reply(manner, question.language)
         return Answer(reply, Message.Source.MANNERS, confidence=1.0)
@@ -239,36 +240,19 @@ def call_person(question: Question) -> Answer:
         Message.Source.HANDED_OVER,
         confidence=1.0,
         handover=Handover(
-            Escalation.Trigger.STAFF_MODE,
-            question.hours.rule.mode,
-            "The guest asked for a person.",
+            Escalation.Trigger.STAFF_MODE, "The guest asked for a person.", question.hours
         ),
     )
 
 
-def give_way(answer: Answer, hours: StaffHours) -> Answer:
-    """`answer`, unless staff have begun to write while it was made; danger is never held back."""
-    if answer.source in (Message.Source.SAFETY, Message.Source.HELD):
-        return answer
-    return replace(
-        answer,
-        content=say_by_hours("held", hours),
-        source=Message.Source.HELD,
-        handover=Handover(
-            Escalation.Trigger.STAFF_MODE, hours.rule.mode, "The guest wrote while staff did."
-        ),
-    )
-
-
-def hold_tongue(question: Question) -> Answer:
+def hold_tongue(hours: StaffHours) -> Answer:
+    """Staff are writing with this guest."""
     return Answer(
-        say_by_hours("held", question.hours),
+        say_by_hours("held", hours),
         Message.Source.HELD,
         confidence=1.0,
         handover=Handover(
-            Escalation.Trigger.STAFF_MODE,
-            question.hours.rule.mode,
-            "The guest wrote on while staff were answering.",
+            Escalation.Trigger.STAFF_MODE, "The guest wrote on while staff were answering.", hours
         ),
     )
 
@@ -291,7 +275,7 @@ def to_staff(
         Message.Source.HANDED_OVER,
         ranking.confidence,
         matched_faq_ids=ids_of(ranking.matches),
-        handover=Handover(trigger, question.hours.rule.mode, reason),
+        handover=Handover(trigger, reason, question.hours),
     )
 
 
@@ -324,8 +308,8 @@ def mind_repetition(question: Question, answer: Answer) -> Answer:
         content=content,
         handover=Handover(
             Escalation.Trigger.MULTIPLE_TURNS,
-            question.hours.rule.mode,
             f"{unresolved} turns in a row brought the guest no answer that helped.",
+            question.hours,
         ),
     )
 

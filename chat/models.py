@@ -259,6 +259,10 @@ class EscalationQuerySet(OwnedQuerySet["Escalation"]):
     def unresolved(self) -> Self:
         return self.filter(resolved_at=None)
 
+    def acknowledge(self) -> None:
+        """Somebody has seen them: they are not repeated any more. The first time counts."""
+        self.filter(acknowledged_at=None).update(acknowledged_at=timezone.now())
+
 
 class Escalation(models.Model):
     """A question that people must answer. Whoever notifies staff reads these rows."""

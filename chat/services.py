@@ -116,14 +116,14 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
     # Only a message with an id of its own can have come, and been answered, before.
     if message.client_message_id and not is_first and (turn := answered_turn(question)):
         return turn
-    looked = look_at(conversation, question, is_first=is_first)
+    looked = first_look(conversation, question, is_first=is_first)
     if isinstance(looked, answering.Unsure):
         return Asked(conversation, question, looked, not is_first, started)
     # Of a conversation that has only begun no other device knows yet.
     return store_answer(conversation, question, looked, started=started, joinable=not is_first)
 
 
-def look_at(
+def first_look(
     conversation: Conversation, question: Message, *, is_first: bool = False
 ) -> answering.Answer | answering.Unsure:
     return answering.first_look(
@@ -153,7 +153,7 @@ def answer_forgotten(at: datetime | None = None) -> int:
     for question in forgotten.order_by("pk")[:FORGOTTEN_AT_ONCE]:
         conversation = question.conversation
         try:
-            looked = look_at(conversation, question)
+            looked = first_look(conversation, question)
             answer = looked.otherwise if isinstance(looked, answering.Unsure) else looked
             store_answer(conversation, question, answer, started=time.perf_counter())
             count += 1
@@ -317,8 +317,9 @@ def store_answer(
         with transaction.atomic():
             if joinable:
                 conversation = hold(conversation)
-                if conversation.is_with_staff:
-                    answer = answering.give_way(answer, hours_of(question, conversation))
+                # Staff may have begun to write while it was made. Danger is never held back.
+                if conversation.is_with_staff and answer.source != Message.Source.SAFETY:
+                    answer = answering.hold_tongue(hours_of(question, conversation))
             reply = Message.objects.create(
                 conversation=conversation,
                 role=Message.Role.ASSISTANT,
@@ -340,12 +341,11 @@ def store_answer(
                     conversation=conversation,
                     message=question,
                     trigger_type=handover.trigger,
-                    mode=handover.mode,
+                    mode=handover.hours.rule.mode,
                     reason=handover.reason,
                     ai_confidence=round(answer.confidence, 4),
                 )
-                hours = hours_of(question, conversation)
-                escalated.send(Escalation, escalation=escalation, hours=hours)
+                escalated.send(Escalation, escalation=escalation, hours=handover.hours)
     except (IntegrityError, Conversation.DoesNotExist):
         if answered := answered_turn(question):
             return answered

@@ -69,13 +69,16 @@ def hand_back(conversation: Conversation) -> None:
 
 
 def resolve(escalation: Escalation, user: User, notes: str | None = None) -> Escalation:
-    """Settle a question; who does so first is remembered, whoever comes later may add notes."""
+    """Settle a question; who does so first is remembered, whoever comes later may add notes.
+    Raises NotFound when the guest has deleted the conversation meanwhile."""
     row = Escalation.objects.filter(pk=escalation.pk)
     row.filter(resolved_at=None).update(resolved_at=timezone.now(), resolved_by=user)
     if notes is not None:
         row.update(resolution_notes=notes)
-    escalation.refresh_from_db()
-    return escalation
+    settled = row.select_related("conversation", "message").first()
+    if settled is None:
+        raise NotFound("the guest has deleted the conversation")
+    return settled
 
 
 def resolve_up_to(conversation: Conversation, message_id: int, user: User) -> None:

@@ -125,14 +125,6 @@ def repeat_dangers(at: datetime | None = None) -> int:
     return count
 
 
-def acknowledge(escalation: Escalation) -> bool:
-    """Somebody has seen it: no more repetitions. Whether he was the first."""
-    first = Escalation.objects.filter(pk=escalation.pk, acknowledged_at=None).update(
-        acknowledged_at=timezone.now()
-    )
-    return bool(first)
-
-
 # The morning ------------------------------------------------------------------------------------
 
 

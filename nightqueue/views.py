@@ -7,7 +7,6 @@ from django.views.decorators.http import require_http_methods
 
 from chat.models import Escalation
 from nightqueue.messages import SALT, say
-from nightqueue.services import acknowledge as note
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,7 +24,7 @@ def acknowledge(request: HttpRequest, token: str) -> HttpResponse:
     if escalation is None:
         raise Http404
     if request.method == "POST":
-        note(escalation)
+        rows.filter(pk=number).acknowledge()
         escalation.refresh_from_db()
     facility = escalation.conversation.facility
     words = {name: say(f"seen_{name}", facility) for name in ("title", "button", "done")}
