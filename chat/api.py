@@ -7,7 +7,9 @@ from typing import Annotated
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.views.decorators.gzip import gzip_page
 from ninja import Path, Query, Router
+from ninja.decorators import decorate_view
 
 from chat import schemas, services, sessions
 from chat.live import switchboard
@@ -15,8 +17,9 @@ from chat.models import SESSION_LIFE, Conversation
 from chat.retention import delete_conversation
 from chat.texts import say
 from facilities.models import Facility
+from facilities.qr import qr_data_url, wifi_text
 from facilities.schemas import MAX_ID, LanguageCode, RowIdText, Text
-from faq.services import top_questions
+from faq.services import shown_faqs, top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
 from yadopera.rate_limit import enforce
@@ -31,6 +34,13 @@ OPENING = "retry: 2000\n\n"
 
 SessionIdInPath = Annotated[schemas.SessionId, Path()]
 FacilityId = Annotated[RowIdText | None, Query()]
+
+
+def facility_called(slug: str) -> Facility:
+    facility = Facility.objects.open().filter(slug=slug).first()
+    if facility is None:
+        raise NotFound("no such facility")
+    return facility
 
 
 def find_facility(facility_id: int | None) -> Facility | None:
@@ -49,9 +59,7 @@ def get_facility_page(
     location: Annotated[schemas.Location | None, Query()] = None,
 ) -> dict[str, object]:
     """The inn's facts and its three foremost questions, in the asked language."""
-    facility = Facility.objects.open().filter(slug=slug).first()
-    if facility is None:
-        raise NotFound("no such facility")
+    facility = facility_called(slug)
     facts = facility.facts(language or facility.language)
     return {
         "facility": {
@@ -67,8 +75,39 @@ def get_facility_page(
             "available_languages": facility.languages,
             "timezone": facility.timezone,
             "emergency_contact": facility.emergency_line,
+            "nearest_hospital": facility.nearest_hospital,
         },
         "top_questions": top_questions(facility, language or browser_language(request)),
+    }
+
+
+@router.get("/facility/{slug}/faqs", response=schemas.GuideOut, auth=None)
+@decorate_view(gzip_page)
+def get_guide(
+    request: HttpRequest,
+    slug: Annotated[Text, Path()],
+    language: Annotated[LanguageCode | None, Query()] = None,
+) -> dict[str, object]:
+    """Everything that the inn tells everybody, for a phone to keep while it has a connection."""
+    facility = facility_called(slug)
+    read_in = language or browser_language(request)
+    return {"language": read_in, "faqs": list(shown_faqs(facility, read_in))}
+
+
+@router.post("/facility/{slug}/wifi", response=schemas.WifiOut, auth=None)
+def post_wifi(
+    request: HttpRequest, slug: Annotated[Text, Path()], payload: schemas.WifiIn
+) -> dict[str, object]:
+    """The Wi-Fi password, for guests who scanned a code of the inn, or where it tells anyone."""
+    enforce(request, "chat", session=payload.session_id or "")
+    facility = facility_called(slug)
+    if not facility.wifi_ssid:
+        raise NotFound("the inn has not entered its Wi-Fi")
+    services.require_on_site(facility, session_id=payload.session_id, site_key=payload.site_key)
+    return {
+        "ssid": facility.wifi_ssid,
+        "password": facility.wifi_password,
+        "qr_code_url": qr_data_url(wifi_text(facility.wifi_ssid, facility.wifi_password)),
     }
 
 
@@ -184,7 +223,8 @@ def get_history(
 ) -> dict[str, object]:
     """What was said, oldest first; with `after`, only what came after that message."""
     conversation = sessions.find_conversation(session_id, facility=find_facility(facility_id))
-    messages = list(conversation.messages.filter(pk__gt=after or 0))
+    rows = conversation.messages.filter(pk__gt=after or 0).select_related("feedback")
+    messages = list(rows)
     services.note_seen(conversation.pk, messages[-1].pk if messages else after or 0)
     return {
         "session_id": conversation.session_id,
@@ -272,7 +312,7 @@ async def message_events(conversation_id: int, after: int) -> AsyncIterator[Even
                 return
             for message in messages:
                 after = message.pk
-                data = schemas.MessageOut.from_orm(message).model_dump(mode="json")
+                data = schemas.StoredMessageOut.from_orm(message).model_dump(mode="json")
                 yield Event("message", data, id=message.pk)
             try:
                 await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)

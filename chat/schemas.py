@@ -9,7 +9,7 @@ from django.core.validators import validate_email
 from ninja import Schema
 from pydantic import AfterValidator, StringConstraints
 
-from chat.models import LOCATION_LENGTH, MESSAGE_LENGTH, SESSION_ID_LENGTH
+from chat.models import LOCATION_LENGTH, MESSAGE_LENGTH, SESSION_ID_LENGTH, Message
 from facilities.schemas import LanguageCode, RowId, Text
 
 
@@ -35,6 +35,8 @@ MessageText = Annotated[
 SessionId = Annotated[Text, StringConstraints(min_length=1, max_length=SESSION_ID_LENGTH)]
 Location = Annotated[Text, StringConstraints(max_length=LOCATION_LENGTH)]
 
+SiteKeyText = Annotated[Text, StringConstraints(max_length=100)]
+
 
 class ChatIn(Schema):
     facility_id: RowId
@@ -42,7 +44,7 @@ class ChatIn(Schema):
     language: LanguageCode | None = None
     location: Location | None = None
     session_id: SessionId | None = None
-    site_key: Annotated[Text, StringConstraints(max_length=100)] | None = None
+    site_key: SiteKeyText | None = None
     client_message_id: UUID | None = None
 
 
@@ -56,7 +58,28 @@ class MessageOut(Schema):
     ai_confidence: float | None
     matched_faq_ids: list[int]
     response_time_ms: int | None
+    #: Whether the text tells the inn's Wi-Fi password; `POST /facility/{slug}/wifi` has more.
+    has_wifi_password: bool
     created_at: datetime
+
+    @staticmethod
+    def resolve_has_wifi_password(message: Message) -> bool:
+        password = message.conversation.facility.wifi_password
+        return bool(password) and password in message.content
+
+
+class StoredMessageOut(MessageOut):
+    """A message as it is found again."""
+
+    #: On a question: the id that the device gave it.
+    client_message_id: UUID | None
+    #: On an answer: the guest's vote.
+    feedback: Literal["positive", "negative"] | None
+
+    @staticmethod
+    def resolve_feedback(message: Message) -> str | None:
+        vote = getattr(message, "feedback", None)
+        return vote and vote.feedback_type
 
 
 class EscalationInfo(Schema):
@@ -94,7 +117,7 @@ class HistoryOut(Schema):
     location: str | None
     started_at: datetime
     last_activity_at: datetime
-    messages: list[MessageOut]
+    messages: list[StoredMessageOut]
 
 
 class FeedbackIn(Schema):
@@ -183,6 +206,7 @@ class FacilityOut(Schema):
     available_languages: list[str]
     timezone: str
     emergency_contact: str
+    nearest_hospital: str
 
 
 class TopQuestionOut(Schema):
@@ -195,3 +219,24 @@ class TopQuestionOut(Schema):
 class FacilityPageOut(Schema):
     facility: FacilityOut
     top_questions: list[TopQuestionOut]
+
+
+class GuideOut(Schema):
+    """What the inn tells everybody."""
+
+    language: LanguageCode
+    faqs: list[TopQuestionOut]
+
+
+class WifiIn(Schema):
+    """Either proves that the guest is at the inn, where the inn asks for it."""
+
+    session_id: SessionId | None = None
+    site_key: SiteKeyText | None = None
+
+
+class WifiOut(Schema):
+    ssid: str
+    password: str
+    #: A picture (`data:` URL) that joins the phone which scans it to the network.
+    qr_code_url: str

@@ -15,9 +15,10 @@ from django.utils import timezone
 from chat import answering, generation
 from chat.alarm import likeliest_danger
 from chat.language import detect_language
+from chat.live import announce
 from chat.models import Conversation, ConversationQuerySet, Escalation, GuestFeedback, Message
 from chat.safety import find_emergency
-from chat.sessions import start_conversation
+from chat.sessions import find_conversation, start_conversation
 from chat.signals import escalated
 from chat.texts import say, say_by_hours
 from facilities.hours import StaffHours
@@ -25,7 +26,7 @@ from facilities.models import Facility, SiteKey
 from faq.models import Faq
 from faq.services import note_votes
 from faq.understanding import load_reader
-from yadopera.errors import NotFound
+from yadopera.errors import Forbidden, NotFound
 from yadopera.steps import run_step
 
 logger = logging.getLogger(__name__)
@@ -168,7 +169,8 @@ def hours_of(question: Message, conversation: Conversation) -> StaffHours:
 
 
 def answered_turn(question: Message) -> Turn | None:
-    reply = Message.objects.select_related("conversation").filter(reply_to=question).first()
+    replies = Message.objects.select_related("conversation__facility")
+    reply = replies.filter(reply_to=question).first()
     if reply is None:
         return None
     escalation = Escalation.objects.filter(message=question).first()
@@ -346,6 +348,8 @@ def store_answer(
                     ai_confidence=round(answer.confidence, 4),
                 )
                 escalated.send(Escalation, escalation=escalation, hours=handover.hours)
+            if joinable:
+                announce(conversation)  # to the guest's other devices
     except (IntegrityError, Conversation.DoesNotExist):
         if answered := answered_turn(question):
             return answered
@@ -381,6 +385,7 @@ def call_staff(conversation: Conversation) -> tuple[Escalation, str]:
                 language=conversation.language,
             )
             escalated.send(Escalation, escalation=call, hours=hours)
+            announce(conversation)
     except IntegrityError:
         open_call = conversation.escalations.filter(message=None).order_by("-pk").first()
         if open_call is None:
@@ -431,6 +436,27 @@ def count_votes(facility: Facility, faq_id: int) -> None:
     note_votes(facility, faq_id, confirmed_by=len(in_favour - against), disputed_by=len(against))
 
 
+def require_on_site(facility: Facility, *, session_id: str | None, site_key: str | None) -> None:
+    """Raises Forbidden unless the guest may know the Wi-Fi password: because the inn tells it to
+    anyone, or by the key of one of its codes, in his hand or in his conversation."""
+    if not may_know_wifi(facility, session_id=session_id, site_key=site_key):
+        raise Forbidden("only for guests who scanned a code at the inn")
+
+
+def may_know_wifi(facility: Facility, *, session_id: str | None, site_key: str | None) -> bool:
+    if facility.wifi_password_visibility == Facility.Visibility.ANYONE:
+        return True
+    keys = SiteKey.objects.for_facility(facility).valid()
+    if site_key and keys.filter(key=site_key).exists():
+        return True
+    if not session_id:
+        return False
+    try:
+        return find_conversation(session_id, facility=facility).is_on_site
+    except NotFound:
+        return False
+
+
 # What reaches a device --------------------------------------------------------------------------
 
 
@@ -438,7 +464,8 @@ def news_of(conversation_id: int, after: int) -> list[Message] | None:
     """What was said after this message; None once the conversation has ended, is deleted or has
     been joined to another device's, whose messages the caller then has to ask for anew."""
     alive = Conversation.objects.alive().filter(pk=conversation_id, joined=None)
-    messages = list(Message.objects.filter(conversation=conversation_id, pk__gt=after))
+    rows = Message.objects.filter(conversation=conversation_id, pk__gt=after)
+    messages = list(rows.select_related("conversation__facility", "feedback"))
     return messages if messages or alive.exists() else None
 
 

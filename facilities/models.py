@@ -1,6 +1,7 @@
 """The tenant: an inn, the people who work there, and the keys of its QR codes."""
 
 import hashlib
+import re
 import secrets
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, Self, TypeVar
@@ -113,6 +114,15 @@ def validate_timezone(name: str) -> None:
         )
 
 
+def validate_origin(origin: str) -> None:
+    """An origin as browsers write it; anything else could add words to a security header."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", origin):
+        raise ValidationError(
+            _("%(origin)s is no address of a site; use one such as https://www.example.com."),
+            params={"origin": origin},
+        )
+
+
 def default_languages() -> list[str]:
     return list(LANGUAGES)
 
@@ -159,6 +169,21 @@ class Facility(models.Model):
         max_length=200,
         blank=True,
         help_text=_("Told to guests in an emergency; the phone number above when empty."),
+    )
+    nearest_hospital = models.CharField(
+        _("nearest hospital"),
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text=_("Name and phone number, shown with the emergency numbers."),
+    )
+    frame_origins = ArrayField(
+        models.CharField(max_length=200, validators=[validate_origin]),
+        verbose_name=_("sites that may show the guest page in a frame"),
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text=_("Addresses such as https://www.example.com, separated by commas."),
     )
     retention_days = models.PositiveSmallIntegerField(
         _("days that conversations are kept"),

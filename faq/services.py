@@ -1,5 +1,7 @@
 """Things that happen to FAQs."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
@@ -64,9 +66,15 @@ def bulk_create_texts(texts: list[GuestText]) -> None:
 
 
 def top_questions(facility: Facility, language: str) -> list[dict[str, object]]:
-    """The foremost FAQs that may be shown to anyone, in `language` or the nearest there is.
+    """The first three of `shown_faqs`."""
+    return list(islice(shown_faqs(facility, language, at_a_time=TOP_QUESTIONS), TOP_QUESTIONS))
 
-    Shape: `{id, question, answer, category}`, at most three.
+
+def shown_faqs(
+    facility: Facility, language: str, *, at_a_time: int = BATCH
+) -> Iterator[dict[str, object]]:
+    """The FAQs that may be shown to anyone, foremost first, in `language` or the nearest there is,
+    read `at_a_time`. Each is `{id, question, answer, category}`.
     """
     # Texts without the vectors by which they are found: those are most of a row.
     texts = FaqTranslation.objects.only("faq_id", "language", "question", "answer")
@@ -76,13 +84,9 @@ def top_questions(facility: Facility, language: str) -> list[dict[str, object]]:
         .filter(visibility=Facility.Visibility.ANYONE)
         .prefetch_related(Prefetch("translations", queryset=texts))
     )
-    shown: list[dict[str, object]] = []
-    for faq in faqs.iterator(chunk_size=TOP_QUESTIONS):
+    for faq in faqs.iterator(chunk_size=at_a_time):
         if (question := _shown_question(faq, facility, language)) is not None:
-            shown.append(question)
-        if len(shown) == TOP_QUESTIONS:
-            break
-    return shown
+            yield question
 
 
 def _shown_question(faq: Faq, facility: Facility, language: str) -> dict[str, object] | None:

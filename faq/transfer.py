@@ -41,6 +41,7 @@ FACILITY_FIELDS: Final = (
     "language",
     "wifi_password_visibility",
     "emergency_contact",
+    "nearest_hospital",
 )
 FAQ_FIELDS: Final = ("category", "intent_key", "priority", "is_active", "visibility")
 WORDING_FIELDS: Final = ("intent_key", "language", "origin", "text")

@@ -25,6 +25,13 @@ class Unauthorized(DomainError):
     code = "UNAUTHORIZED"
 
 
+class Forbidden(DomainError):
+    """It exists, and everybody may know that, but not for this caller."""
+
+    status = 403
+    code = "FORBIDDEN"
+
+
 class NotFound(DomainError):
     """It does not exist, or it belongs to somebody else: both look the same."""
 

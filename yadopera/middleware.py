@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
+from csp import middleware as csp
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
@@ -59,6 +60,10 @@ class LocaleMiddleware(Inline, locale.LocaleMiddleware):
 
 
 class XFrameOptionsMiddleware(Inline, clickjacking.XFrameOptionsMiddleware):
+    pass
+
+
+class CSPMiddleware(Inline, csp.CSPMiddleware):
     pass
 
 

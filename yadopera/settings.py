@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
 from environs import Env, EnvError
@@ -142,6 +143,22 @@ if _https and TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+#: Nothing inline, nothing from elsewhere; the pictures in `data:` are QR codes.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        "script-src": [csp.SELF],
+        "style-src": [csp.SELF],
+        "img-src": [csp.SELF, "data:"],
+        "font-src": [csp.SELF],
+        "connect-src": [csp.SELF],
+        "manifest-src": [csp.SELF],
+        "worker-src": [csp.SELF],
+        "base-uri": [csp.NONE],
+        "form-action": [csp.SELF],
+        "frame-ancestors": [csp.NONE],
+    }
+}
 
 # Applications -----------------------------------------------------------------------------------
 
@@ -154,6 +171,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "corsheaders",
+    "csp",
     "ninja",
     "yadopera",
     "facilities",
@@ -174,6 +192,7 @@ MIDDLEWARE = [
     "yadopera.middleware.AuthenticationMiddleware",
     "yadopera.middleware.MessageMiddleware",
     "yadopera.middleware.XFrameOptionsMiddleware",
+    "yadopera.middleware.CSPMiddleware",
 ]
 ROOT_URLCONF = "yadopera.urls"
 ASGI_APPLICATION = "yadopera.asgi.application"
@@ -344,7 +363,7 @@ STATIC_ROOT = YADOPERA_HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "yadopera.storage.ModuleStaticFilesStorage"},
 }
 
 # Logs -------------------------------------------------------------------------------------------

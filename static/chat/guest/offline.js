@@ -1,0 +1,28 @@
+// Keeps this page on the device: itself in the guest's language, its files, and the inn's guide.
+// The service worker (templates/chat/service_worker.js) finds them again without a connection.
+
+import { settings } from "./settings.js";
+
+const here = location.pathname;
+const NAME = `yadopera ${here}`;
+
+export async function keepForOffline() {
+  if (!("serviceWorker" in navigator) || !("caches" in window)) return; // needs https
+  await navigator.serviceWorker.register(settings.serviceWorker);
+  const kept = await caches.open(NAME);
+  const wanted = [
+    `${here}?language=${settings.language}`,
+    `/api/v1/facility/${settings.slug}/faqs?language=${settings.language}`,
+    ...Array.from(document.querySelectorAll("link[href], script[src]"), (file) => file.href || file.src),
+  ].map((address) => new URL(address, location.href).href);
+  await Promise.all(wanted.map((address) => keep(kept, address)));
+  // What an earlier release, or another language, has left behind.
+  for (const { url } of await kept.keys()) if (!wanted.includes(url)) await kept.delete(url);
+}
+
+async function keep(kept, address) {
+  // Named by its content: once kept it never changes.
+  if (address.includes("/static/") && (await kept.match(address))) return;
+  const response = await fetch(address);
+  if (response.ok) await kept.put(address, response);
+}
