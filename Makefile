@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint eval bench chaos clean
+.PHONY: run test browser lint eval bench chaos clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -20,10 +20,17 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(VENV)/.installed $@
 
+# The browser of the browser tests: Debian's, with a font for all seven languages, or Playwright's.
+browser: $(VENV)/.installed-dev
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		export DEBIAN_FRONTEND=noninteractive; sudo=$$([ $$(id -u) = 0 ] || echo "sudo -n"); \
+		$$sudo apt-get -qq update && $$sudo apt-get -qq install -y chromium fonts-noto-cjk; \
+	} >/dev/null 2>&1 || $(BIN)/playwright install chromium
+
 run: $(VENV)/.installed ## everything on this machine: web, worker, beat, database, demo inn
 	@exec $(BIN)/python manage.py run
 
-test: $(VENV)/.installed-dev ## every test, against a real PostgreSQL, Redis and Celery worker
+test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, Redis and Celery worker
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations

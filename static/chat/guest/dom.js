@@ -14,13 +14,15 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-const LINK = /(https?:\/\/[^\s<>"'、。，）」]+[^\s<>"'、。，）」.,;:!?)])|(\+?\d{2,4}[-\s]\d{2,4}[-\s]\d{3,4}(?!\d))/gu;
+const ADDRESS_OR_PHONE = /(https?:\/\/[^\s<>"'、。，）」]+[^\s<>"'、。，）」.,;:!?)])|(\+?\d{2,4}[-\s]\d{2,4}[-\s]\d{3,4}(?!\d))/gu;
 
-// The text, with addresses and phone numbers as links.
-export function linked(text) {
+const OR_IN_DANGER = new RegExp(`${ADDRESS_OR_PHONE.source}|119|110`, "gu");
+
+// The text, with addresses and phone numbers as links; 119 and 110 where they mean an emergency.
+export function linked(text, { inDanger = false } = {}) {
   const pieces = [];
   let end = 0;
-  for (const match of text.matchAll(LINK)) {
+  for (const match of text.matchAll(inDanger ? OR_IN_DANGER : ADDRESS_OR_PHONE)) {
     const [found, address] = match;
     pieces.push(text.slice(end, match.index));
     pieces.push(
@@ -65,6 +67,7 @@ export function confirmed(question, details, yes) {
   $("#confirm-question").textContent = question;
   $("#confirm-details").textContent = details;
   dialog.querySelector("[value=yes]").textContent = yes;
+  if (!dialog.showModal) return Promise.resolve(window.confirm(`${question} ${details}`)); // Safari 15
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {

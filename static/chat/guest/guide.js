@@ -27,7 +27,7 @@ function terms(text) {
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
     .toLowerCase()
-    .replace(/(?<=\w)[-'’](?=\w)/g, "");
+    .replace(/(\w)[-'’](?=\w)/g, "$1");
   const found = new Set(plain.match(/[a-z0-9]{2,}/g));
   for (const run of plain.normalize("NFC").match(/[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hangul}ー]+/gu) ?? []) {
     for (let start = 0; start < run.length - 1; start += 1) found.add(run.slice(start, start + 2));

@@ -27,9 +27,9 @@ export function start(hears) {
 }
 
 export function write(text) {
-  queue.push({ id: newId(), text });
+  const id = newId();
+  queue.push({ id, text });
   save();
-  const { id } = queue.at(-1);
   const item = showQuestion(id, text);
   if (sending || queue.length > 1) thread.note(item, say("sending"));
   flush();

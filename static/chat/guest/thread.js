@@ -140,7 +140,8 @@ function move(item, order) {
 function fill(item, message) {
   const text = item.querySelector(".text");
   // The guest's own words are no links: whoever joins by a code must not be lured.
-  text.replaceChildren(...(message.role === "user" ? [message.content] : linked(message.content)));
+  const content = linked(message.content, { inDanger: message.source === "safety" });
+  text.replaceChildren(...(message.role === "user" ? [message.content] : content));
   text.setAttribute("lang", message.language);
   item.querySelector(".foot")?.remove();
   item.append(element("div", { class: "foot" }, ...foot(message)));
