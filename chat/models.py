@@ -140,6 +140,7 @@ class Message(models.Model):
         SCAN_CODE = "scan_code", _("asked to scan the code at the inn")
         HANDED_OVER = "handed_over", _("handed to staff")
         HELD = "held", _("left to staff, who are writing")
+        JOINED = "joined", _("another device joined")
 
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="messages"

@@ -53,7 +53,8 @@ class MessageOut(Schema):
     role: Literal["user", "assistant", "system", "staff"]
     content: str
     language: LanguageCode
-    #: faq, generated, fact, safety, manners, scan_code or handed_over; empty for what people wrote.
+    #: faq, generated, fact, safety, manners, scan_code, handed_over, held or joined; empty for what
+    #: people wrote.
     source: str
     ai_confidence: float | None
     matched_faq_ids: list[int]

@@ -10,7 +10,9 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from chat.live import announce
 from chat.models import Conversation, Escalation, Message, SessionToken
+from chat.texts import say
 from facilities.models import Facility
 from yadopera.errors import NotFound, ServiceUnavailable
 
@@ -136,6 +138,15 @@ def link_device(*, facility: Facility, code: str, session_id: str) -> Conversati
     if primary.joined_id or device.joined_id:
         raise NotFound("joined to a third device meanwhile")
     merge(device, into=primary)
+    # Who reads along is told to all; and a device that listens learns that there is more to fetch.
+    Message.objects.create(
+        conversation=primary,
+        role=Message.Role.SYSTEM,
+        source=Message.Source.JOINED,
+        content=say("device_joined", primary.language),
+        language=primary.language,
+    )
+    announce(primary)
     return primary
 
 

@@ -19,14 +19,14 @@ self.addEventListener("fetch", (event) => {
 });
 
 async function keptFirst(request) {
-  return (await caches.match(request)) ?? fetch(request);
+  return (await caches.match(request, { ignoreVary: true })) ?? fetch(request);
 }
 
 async function freshFirst(request, event) {
   const fresh = fetch(request);
   event.waitUntil(fresh.catch(() => {}));
   // One page is kept of an inn, in the language last read, whatever stands behind the question mark.
-  const kept = await caches.match(request, { ignoreSearch: true });
+  const kept = await caches.match(request, { ignoreSearch: true, ignoreVary: true });
   if (!kept) return fresh;
   const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, kept));
   return Promise.race([fresh, late]).catch(() => kept);

@@ -35,19 +35,25 @@ export function stop() {
 }
 
 export function showHeld() {
-  for (const message of held.splice(0)) show(message);
-  tellSeen();
+  const messages = held.splice(0);
+  for (const message of messages) show(message);
+  if (messages.length) tellSeen();
 }
 
 function show(message) {
   if (!thread.place(message)) return;
+  thread.followNewest();
   if (message.role !== "user") thread.speak(message);
+  // What was said on a device that has joined is older than what is shown here.
+  if (message.source === "joined" && stream) catchUp(0);
 }
 
 // Ask for what was missed, and listen again. A conversation that has ended is not listened to.
-export async function catchUp() {
+export async function catchUp(after = thread.newestId()) {
   try {
-    for (const message of await history(thread.newestId())) show(message);
+    for (const message of await history(after)) {
+      if (thread.place(message) && after && message.role !== "user") thread.speak(message);
+    }
     listen();
   } catch (error) {
     stop();

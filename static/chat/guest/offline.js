@@ -11,7 +11,8 @@ export async function keepForOffline() {
   await navigator.serviceWorker.register(settings.serviceWorker);
   const kept = await caches.open(NAME);
   const wanted = [
-    `${here}?language=${settings.language}`,
+    // Only a language that was chosen is named: naming one is choosing it.
+    settings.chosenLanguage ? `${here}?language=${settings.language}` : here,
     `/api/v1/facility/${settings.slug}/faqs?language=${settings.language}`,
     ...Array.from(document.querySelectorAll("link[href], script[src]"), (file) => file.href || file.src),
   ].map((address) => new URL(address, location.href).href);

@@ -11,27 +11,31 @@ import * as thread from "./thread.js";
 const PAUSES_MS = [2000, 4000, 8000, 15000, 30000]; // between attempts while nothing goes through
 const HELPFUL = 2; // entries of the guide below a question that waits
 
-const queue = recall("outbox") ?? [];
+// What this page has to send. All pages of this device remember theirs in one place.
+let queue = [];
 const items = new Map(); // id -> the question as it is shown
-let attempt = 0;
+let failures = 0; // in a row
+let explain = null; // says below a question why it waits
 let sending = false;
 let retry;
 
-// `connected` hears whether the last attempt went through; `answered`, the body of `POST /chat`.
-let hear = { connected: () => {}, answered: () => {} };
+// `connected` hears whether the last attempt went through; `answered`, the body of `POST /chat`;
+// `settled`, that nothing is under way any more.
+let hear = { connected: () => {}, answered: () => {}, settled: () => {} };
 
 export function start(hears) {
   hear = hears;
-  for (const { id, text } of queue) showQuestion(id, text);
+  queue = recall("outbox") ?? [];
+  showAgain();
   flush();
 }
 
 export function write(text) {
-  const id = newId();
-  queue.push({ id, text });
-  save();
-  const item = showQuestion(id, text);
-  if (sending || queue.length > 1) thread.note(item, say("sending"));
+  const asked = { id: newId(), text };
+  queue.push(asked);
+  remember("outbox", [...(recall("outbox") ?? []), asked]);
+  showQuestion(asked);
+  if (explain) explainAgain();
   flush();
 }
 
@@ -39,11 +43,22 @@ export function isSending() {
   return sending;
 }
 
+// Show what waits in a thread that has been cleared.
+export function showAgain() {
+  for (const asked of queue) showQuestion(asked);
+  explainAgain();
+}
+
+// Say below each question that waits why it does, with what the guide has to say by now.
+export function explainAgain() {
+  if (explain) for (const { id, text } of queue) explain(items.get(id), text);
+}
+
 export function empty() {
-  queue.length = 0;
+  queue = [];
   items.clear();
   clearTimeout(retry);
-  save();
+  explain = null;
 }
 
 export async function flush() {
@@ -51,43 +66,45 @@ export async function flush() {
   sending = true;
   clearTimeout(retry);
   try {
-    while (queue.length && (await deliver(queue[0]))) {
-      queue.shift();
-      save();
-    }
+    while (queue.length && (await deliver(queue[0])));
   } finally {
     sending = false;
+    hear.settled();
   }
 }
 
-function save() {
-  remember("outbox", queue);
+function take(id) {
+  queue = queue.filter((asked) => asked.id !== id);
+  items.delete(id);
+  remember("outbox", (recall("outbox") ?? []).filter((asked) => asked.id !== id));
 }
 
-function showQuestion(id, text) {
-  const item = thread.question(text, id);
-  items.set(id, item);
-  return item;
+function showQuestion({ id, text }) {
+  items.set(id, thread.question(text, id));
 }
 
 // Whether the next one may go: this one has arrived, or never will.
 async function deliver({ id, text }) {
-  const item = items.get(id);
-  thread.note(item, say("sending"));
-  const answer = thread.draft(item);
+  thread.note(items.get(id), say("sending"));
+  const draft = thread.draft(items.get(id));
   try {
-    const body = await ask(asking(id, text), answer.add);
-    if (!items.has(id)) return false; // the conversation was deleted meanwhile
+    const body = await ask(asking(id, text), draft.add);
+    const item = items.get(id);
+    if (!item) return true; // the conversation was deleted meanwhile
+    take(id);
+    failures = 0;
+    explain = null;
     remember("session", body.session_id);
     thread.note(item);
-    answer.settle(body.message);
-    attempt = 0;
+    draft.remove();
+    thread.answer(item, body.message);
     hear.connected(true);
     hear.answered(body);
     return true;
   } catch (error) {
-    answer.remove();
-    return fail(item, text, error);
+    return items.has(id) ? fail(id, text, error) : true;
+  } finally {
+    draft.remove();
   }
 }
 
@@ -103,43 +120,47 @@ function asking(id, text) {
   };
 }
 
-function fail(item, text, error) {
-  const again = element("button", { type: "button", class: "small" }, say("try_again"));
-  again.addEventListener("click", flush);
-  if (error instanceof Refused) {
-    hear.connected(true);
-    if (error.status === 429) {
-      thread.note(item, say("too_many"));
-      later(error.retryAfterSeconds * 1000);
-      return false;
-    }
-    if (error.status < 500) {
-      refuse(item, text, error);
-      return true;
-    }
-    thread.note(item, say("went_wrong"), " ", again);
-  } else {
+function fail(id, text, error) {
+  if (!(error instanceof Refused)) {
     hear.connected(false);
-    thread.note(item, say("waiting"), " ", again, ...fromTheGuide(text));
+    return wait((item, asked) => thread.note(item, say("waiting"), " ", again(), ...fromTheGuide(asked)));
   }
-  later(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
-  attempt += 1;
+  hear.connected(true);
+  if (error.status === 429) {
+    return wait((item) => thread.note(item, say("too_many")), error.retryAfterSeconds * 1000);
+  }
+  if (error.status >= 500) return wait((item) => thread.note(item, say("went_wrong"), " ", again()));
+  refuse(id, text, error);
+  return true;
+}
+
+// All that waits is explained alike, and tried again later.
+function wait(explanation, atLeastMs = 0) {
+  explain = explanation;
+  explainAgain();
+  const pause = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)];
+  retry = setTimeout(flush, Math.max(pause, atLeastMs));
+  failures += 1;
   return false;
 }
 
-function later(milliseconds) {
-  retry = setTimeout(flush, Math.max(milliseconds, PAUSES_MS[0]));
+function again() {
+  const button = element("button", { type: "button", class: "small" }, say("try_again"));
+  button.addEventListener("click", flush);
+  return button;
 }
 
 // The inn will not take it as it is. The text stays; sending it again is the guest's to decide.
-function refuse(item, text, error) {
-  const again = element("button", { type: "button", class: "small" }, say("try_again"));
-  again.addEventListener("click", () => {
+function refuse(id, text, error) {
+  const item = items.get(id);
+  take(id);
+  const button = element("button", { type: "button", class: "small" }, say("try_again"));
+  button.addEventListener("click", () => {
     item.remove();
     write(text);
   });
   item.classList.add("failed");
-  thread.note(item, `${say("failed")} ${error.message}`, " ", again);
+  thread.note(item, `${say("failed")} ${error.message}`, " ", button);
 }
 
 function fromTheGuide(text) {

@@ -60,34 +60,45 @@ field.addEventListener("keydown", (event) => {
 
 // Answers ----------------------------------------------------------------------------------------
 
+let isConnected = true;
+let hideLine;
+
 function showConnection(isThere) {
+  if (isThere === isConnected) return;
+  isConnected = isThere;
   const line = $("#connection");
-  if (isThere && !line.hidden) {
-    line.textContent = say("online");
-    setTimeout(() => (line.hidden = true), 4000);
-  } else if (!isThere) {
-    line.textContent = say("offline");
-    line.hidden = false;
-  }
+  clearTimeout(hideLine);
+  line.textContent = say(isThere ? "online" : "offline");
+  line.hidden = false;
+  if (isThere) hideLine = setTimeout(() => (line.hidden = true), 4000);
 }
 
 function answered() {
   remember("asked", true);
   showWhatThereIs();
-  if (live.isListening()) live.showHeld();
-  else live.listen();
+  if (!live.isListening()) live.listen();
 }
 
 async function recallConversation() {
   if (recall("asked")) await live.catchUp();
 }
 
-function startAgain(message) {
+function forgotten(message) {
   live.stop();
   outbox.empty();
   thread.clear();
   showWhatThereIs();
   if (message) thread.notice(message);
+}
+
+// What waits to be sent goes to the conversation that was joined.
+function joined(message) {
+  live.stop();
+  thread.clear();
+  outbox.showAgain();
+  showWhatThereIs();
+  thread.notice(message);
+  recallConversation();
 }
 
 // A person ---------------------------------------------------------------------------------------
@@ -170,23 +181,12 @@ form.hidden = false;
 fit();
 $("#person").addEventListener("click", askPerson);
 offerWifi();
-offerDevices({
-  joined(message) {
-    startAgain(message);
-    recallConversation();
-  },
-  deleted: startAgain,
-});
+offerDevices({ joined, deleted: forgotten });
 if (!navigator.onLine) showConnection(false);
 recallConversation();
-outbox.start({ connected: showConnection, answered });
-if (code) {
-  joinFromLink(code, (message) => {
-    startAgain(message);
-    recallConversation();
-  });
-}
+outbox.start({ connected: showConnection, answered, settled: live.showHeld });
+if (code) joinFromLink(code, joined);
 setTimeout(() => {
-  loadGuide().catch(() => {});
+  loadGuide().then(outbox.explainAgain, () => {});
   keepForOffline().catch(() => {});
 }, QUIET_MS);

@@ -45,9 +45,11 @@ export function newestId() {
 
 // A stored message, unless it is shown already. Returns whether it is new here.
 export function place(message) {
-  const known = byId.get(message.id) ?? byClientId.get(message.client_message_id);
-  if (known) {
-    byId.set(message.id, known);
+  if (byId.has(message.id)) return false;
+  const waited = byClientId.get(message.client_message_id);
+  if (waited) {
+    byId.set(message.id, waited);
+    move(waited, message.id);
     return false;
   }
   const item = bubble(message.role);
@@ -68,34 +70,31 @@ export function question(text, clientId) {
   return item;
 }
 
-// The answer to `asked`, while it is being written.
+// The answer to `asked`, while it is being written; what was stored takes its place (`answer`).
 export function draft(asked) {
   const item = bubble("assistant");
   item.classList.add("writing");
   item.querySelector(".text").textContent = say("writing");
   item.order = asked.order;
   asked.after(item);
-  show(item);
+  follow(item);
   let text = "";
   return {
     add(piece) {
       text += piece;
       item.querySelector(".text").textContent = text;
-      show(item);
+      follow(item);
     },
     remove: () => item.remove(),
-    // What was stored counts; the pieces may have been another text, when the AI failed half-way.
-    settle(message) {
-      byId.get(message.id)?.remove();
-      item.classList.remove("writing");
-      fill(item, message);
-      byId.set(message.id, item);
-      move(asked, message.id - 0.5); // stored just before its answer
-      move(item, message.id);
-      show(item);
-      speak(message);
-    },
   };
+}
+
+// The stored answer to `asked`, which was stored before it.
+export function answer(asked, message) {
+  if (asked.order === Infinity) move(asked, message.id - 0.5);
+  if (!place(message)) return;
+  follow(byId.get(message.id));
+  speak(message);
 }
 
 // A line below a message that says what became of it.
@@ -116,7 +115,17 @@ export function speak(message) {
   announce(`${say(SPEAKERS[message.role])}: ${message.content}`);
 }
 
-export function show(item) {
+// Bring `item` into view, unless the guest has gone elsewhere on the page to read.
+function follow(item) {
+  const { top } = (item.previousElementSibling ?? item).getBoundingClientRect();
+  if (top < innerHeight - $("#question").offsetHeight && top > -innerHeight) show(item);
+}
+
+export function followNewest() {
+  follow(list.lastElementChild);
+}
+
+function show(item) {
   item.scrollIntoView({ block: "nearest" });
 }
 
@@ -157,8 +166,12 @@ function foot(message) {
     parts.push(element("a", { class: "alarm", href: "#emergency" }, say("emergency")));
   }
   if (message.has_wifi_password) parts.push(wifiCard());
-  if (WITH_STAFF.has(message.source) || message.role === "system") parts.push(offers.mail());
+  if (isWithStaff(message)) parts.push(offers.mail());
   return parts;
+}
+
+function isWithStaff({ source, role }) {
+  return WITH_STAFF.has(source) || (role === "system" && source !== "joined");
 }
 
 function thumbs(message) {
