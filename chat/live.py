@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 TOPIC: Final = "yadopera:conversation:"
 #: How long after a failure Redis is tried again, and streams look into the database meanwhile.
 REDIS_PAUSE_SECONDS: Final = 2.0
+LOOK_UP_SECONDS: Final = 1.0
 
 
 def announce(conversation: Conversation) -> None:
@@ -63,12 +64,16 @@ class Switchboard:
                 self._listening = None
 
     async def _listen(self) -> None:
-        while True:
+        while self._is_present():
             with contextlib.suppress(RedisError, OSError):
                 await self._hear_redis()
             # What was said while nobody listened is found by looking.
             self._wake(self._streams)
             await asyncio.sleep(REDIS_PAUSE_SECONDS)
+
+    def _is_present(self) -> bool:
+        """Whether this task is the one that listens, and not one that was dismissed."""
+        return self._listening is asyncio.current_task()
 
     async def _hear_redis(self) -> None:
         async with (
@@ -76,10 +81,12 @@ class Switchboard:
             client.pubsub() as heard,
         ):
             await heard.psubscribe(f"{TOPIC}*")
-            async for message in heard.listen():
-                if message["type"] == "psubscribe":
+            # A client that is cancelled while it connects may not notice: so it looks up at times.
+            while self._is_present():
+                message = await heard.get_message(timeout=LOOK_UP_SECONDS)
+                if message and message["type"] == "psubscribe":
                     self._wake(self._streams)  # said while we were connecting
-                elif message["type"] == "pmessage":
+                elif message and message["type"] == "pmessage":
                     self._wake([int(message["channel"].rpartition(b":")[2])])
 
     def _wake(self, conversation_ids: Any) -> None:

@@ -65,6 +65,8 @@ class MessageOut(Schema):
 
     @staticmethod
     def resolve_has_wifi_password(message: Message) -> bool:
+        if message.role == Message.Role.USER:
+            return False  # else a guess of his own would be confirmed
         password = message.conversation.facility.wifi_password
         return bool(password) and password in message.content
 

@@ -66,6 +66,7 @@ def guest_page(request: HttpRequest, slug: str) -> HttpResponse:
         },
     }
     response = render(request, "chat/guest_page.html", context)
+    response["Content-Language"] = language
     if "language" in request.GET and chosen:
         response.set_cookie(
             LANGUAGE_COOKIE,

@@ -98,7 +98,7 @@ def _shown_question(faq: Faq, facility: Facility, language: str) -> dict[str, ob
         question = fill_in(text.question, facility, text.language)
     except MissingFact:
         return None
-    if facility.keeps_secret(answer):
+    if facility.keeps_secret(answer) or facility.keeps_secret(question):
         return None
     return {"id": faq.pk, "question": question, "answer": answer, "category": faq.category}
 

@@ -179,9 +179,12 @@ INSTALLED_APPS = [
     "chat",
     "nightqueue",
 ]
-# Django's own, in its usual order, but without a thread for each (see yadopera/middleware.py).
+# Django's own, without a thread for each (see yadopera/middleware.py). Those that only add headers
+# come first, so that what the others refuse has them too.
 MIDDLEWARE = [
     "yadopera.middleware.SecurityMiddleware",
+    "yadopera.middleware.CSPMiddleware",
+    "yadopera.middleware.XFrameOptionsMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "yadopera.middleware.ErrorShapeMiddleware",
     "yadopera.middleware.NoNulMiddleware",
@@ -191,8 +194,6 @@ MIDDLEWARE = [
     "yadopera.middleware.CsrfViewMiddleware",
     "yadopera.middleware.AuthenticationMiddleware",
     "yadopera.middleware.MessageMiddleware",
-    "yadopera.middleware.XFrameOptionsMiddleware",
-    "yadopera.middleware.CSPMiddleware",
 ]
 ROOT_URLCONF = "yadopera.urls"
 ASGI_APPLICATION = "yadopera.asgi.application"

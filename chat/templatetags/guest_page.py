@@ -9,8 +9,15 @@ from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
-#: A number as people write it: seven digits or more with their usual separators.
-_PHONE: Final = re.compile(r"\+?\d[\d\-() ./]{5,}\d")
+#: What a Japanese keyboard writes in the place of ASCII.
+_PLAIN: Final = str.maketrans("０１２３４５６７８９＋（）．　－‐‑–−ー", "0123456789+(). ------")
+#: Three groups of digits, or one, as people write numbers; perhaps a country before them, and a
+#: zero that only those dial who are in it.
+_PHONE: Final = re.compile(
+    r"(?<!\d)(\+\d{1,3}[-. ]?(?:\(0\)[-. ]?)?)?\(?\d{1,5}\)?[-. ]?\(?\d{1,4}\)?[-. ]?\d{3,4}(?!\d)"
+)
+#: Fewer digits are a postal code, a date or hours.
+_PHONE_DIGITS: Final = 9
 
 
 @register.filter
@@ -24,10 +31,13 @@ def call_links(text: str) -> SafeString:
     """`text`, which staff wrote, with its phone numbers as links that call."""
     pieces: list[str] = []
     end = 0
-    for number in _PHONE.finditer(text):
-        dialled = re.sub(r"[^\d+]", "", number[0])
+    for number in _PHONE.finditer(text.translate(_PLAIN)):
+        dialled = re.sub(r"[^\d+]", "", number[0].replace("(0)", ""))
+        if len(dialled.lstrip("+")) < _PHONE_DIGITS:
+            continue
         pieces.append(conditional_escape(text[end : number.start()]))
-        pieces.append(f'<a href="tel:{dialled}">{conditional_escape(number[0])}</a>')
+        written = conditional_escape(text[number.start() : number.end()])
+        pieces.append(f'<a href="tel:{dialled}">{written}</a>')
         end = number.end()
     pieces.append(conditional_escape(text[end:]))
     return mark_safe("".join(pieces))  # noqa: S308  every piece is escaped

@@ -211,7 +211,8 @@ def test_a_reply_reaches_the_guest_and_resolves_his_question(desk, waiting, hana
     assert response.status_code == 201
     assert (body["success"], body["session_id"]) == (True, waiting.session_id)
     assert (body["message"]["role"], body["message"]["content"]) == ("staff", REPLY)
-    assert waiting.history()["messages"][-1] == body["message"]
+    stored = body["message"] | {"client_message_id": None, "feedback": None}
+    assert waiting.history()["messages"][-1] == stored
     assert Escalation.objects.get().resolved_by == hanako
 
 

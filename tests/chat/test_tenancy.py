@@ -150,7 +150,8 @@ def test_their_session_is_not_moved_by_ones_own_code(neighbour, asked):
     )
 
     assert asked.history() == before
-    assert len(neighbour.history()["messages"]) == 2
+    said = [m["content"] for m in neighbour.history()["messages"] if m["role"] == "user"]
+    assert said == ["hello"]
 
 
 @pytest.mark.parametrize("with_session", [True, False])
@@ -191,6 +192,49 @@ def test_faqs_of_another_inn_are_never_answered(neighbour, sakura):
     assert body["is_escalated"] is True
 
 
+def test_the_guide_holds_ones_own_faqs_only(neighbour, sakura):
+    guide = neighbour.get("/facility/maple/faqs").json()["faqs"]
+
+    own = set(neighbour.facility.faqs.values_list("pk", flat=True))
+    assert guide
+    assert {faq["id"] for faq in guide} <= own
+    neighbour.facility.faqs.all().delete()
+    assert neighbour.get("/facility/maple/faqs").json()["faqs"] == []
+    assert neighbour.get("/facility/sakura/faqs").json()["faqs"]
+
+
+def test_neither_their_session_nor_their_key_opens_ones_own_wifi(neighbour, asked, site_key):
+    asked.ask("hello", site_key=site_key)
+
+    response = same_as_made_up(
+        neighbour, lambda session: neighbour.post("/facility/maple/wifi", session_id=session)
+    )
+    by_key = neighbour.post("/facility/maple/wifi", site_key=site_key)
+
+    assert response.status_code == by_key.status_code == 403
+    assert by_key.content == response.content
+    assert asked.post("/facility/sakura/wifi", session_id=asked.session_id).status_code == 200
+
+
+def test_the_wifi_of_each_inn_is_its_own(neighbour, site_key):
+    own = neighbour.facility.site_keys.create().key
+
+    assert neighbour.post("/facility/maple/wifi", site_key=own).json()["password"] == "koyo-98765"
+    assert neighbour.post("/facility/sakura/wifi", site_key=own).status_code == 403
+
+
+def test_a_message_is_measured_by_its_own_inns_password(neighbour, sakura):
+    """`has_wifi_password` of a text that tells another inn's."""
+    neighbour.facility.faqs.filter(intent_key="basic_check_in_time").get().translations.filter(
+        language="en"
+    ).update(answer="From 15:00; not hanami-1234.")
+
+    message = neighbour.ask("what time can i check in")["message"]
+
+    assert "hanami-1234" in message["content"]
+    assert message["has_wifi_password"] is False
+
+
 def test_every_guest_route_is_covered_here():
     """A new route without a login must be added to this file."""
     open_routes = {
@@ -203,6 +247,8 @@ def test_every_guest_route_is_covered_here():
 
     assert open_routes == {
         "/facility/{slug}",  # public: it names the facility itself
+        "/facility/{slug}/faqs",
+        "/facility/{slug}/wifi",
         "/chat",
         "/chat/stream",
         "/chat/history/{session_id}",

@@ -144,6 +144,53 @@ def test_a_facility_made_in_the_admin_starts_with_the_starter_faqs(client, djang
     assert Facility.objects.get(slug="new").faqs.count() == 30
 
 
+def change_facility(client, facility, **changes):
+    """Open the form of the inn, change some fields and save it."""
+    page = address(Facility, "change", facility.pk)
+    form = client.get(page).context["adminform"].form
+    filled_in = {name: form[name].value() for name in form.fields}
+    kept = {name: value for name, value in filled_in.items() if value not in (None, False)}
+    return client.post(page, kept | changes)
+
+
+def test_an_owner_names_the_sites_that_may_frame_the_page(client, hanako, sakura):
+    client.force_login(hanako)
+
+    response = change_facility(
+        client, sakura, frame_origins="https://www.example.com, http://localhost:8080"
+    )
+
+    assert response.status_code == 302, response.context["errors"]
+    sakura.refresh_from_db()
+    assert sakura.frame_origins == ["https://www.example.com", "http://localhost:8080"]
+    assert change_facility(client, sakura, frame_origins="").status_code == 302
+    sakura.refresh_from_db()
+    assert sakura.frame_origins == []
+
+
+@pytest.mark.parametrize("bad", ["https://*.example.com", "https://a.example.com; script-src *"])
+def test_a_site_that_is_none_is_refused_beside_its_field(client, hanako, sakura, bad):
+    client.force_login(hanako)
+
+    response = change_facility(client, sakura, frame_origins=f"https://www.example.com,{bad}")
+
+    assert response.status_code == 200
+    assert set(response.context["adminform"].form.errors) == {"frame_origins"}
+    sakura.refresh_from_db()
+    assert sakura.frame_origins == []
+
+
+def test_an_owner_enters_the_nearest_hospital(client, hanako, sakura):
+    client.force_login(hanako)
+
+    response = change_facility(client, sakura, nearest_hospital="桜病院 075-751-3111")
+
+    assert response.status_code == 302, response.context["errors"]
+    sakura.refresh_from_db()
+    assert sakura.nearest_hospital == "桜病院 075-751-3111"
+    assert sakura.wifi_password == "hanami-1234"
+
+
 def test_guessing_passwords_in_the_admin_is_limited(client, hanako):
     wrong = {"username": hanako.email, "password": "wrong"}
 

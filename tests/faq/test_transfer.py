@@ -72,6 +72,22 @@ def test_export_is_the_inverse_of_import(sakura, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_the_nearest_hospital_is_exported_and_imported(sakura, tmp_path):
+    sakura.nearest_hospital = "桜病院, 075-751-3111"
+    sakura.save()
+    call_command("export_facility", "sakura", str(tmp_path), stdout=io.StringIO())
+    sakura.delete()
+
+    assert import_facility(tmp_path).nearest_hospital == "桜病院, 075-751-3111"
+
+
+def test_a_file_of_v03_has_no_hospital_and_takes_none_away(files):
+    assert import_facility(files()).nearest_hospital == ""
+    import_facility(files(nearest_hospital="桜病院"))
+
+    assert import_facility(files()).nearest_hospital == "桜病院"
+
+
 def snapshot(facility):
     return (
         set(
@@ -179,6 +195,8 @@ def test_a_bad_file_is_refused_by_line_and_column_and_changes_nothing(files, faq
         ({"timezone": "Mars/Olympus"}, "timezone"),
         ({"check_in_time": "25:00"}, "check_in_time"),
         ({"email": "nobody"}, "email"),
+        ({"nearest_hospital": "x" * 201}, "nearest_hospital"),
+        ({"nearest_hospital": ["x"]}, "nearest_hospital must be a text"),
     ],
 )
 def test_bad_facts_are_refused_by_name(files, facts, message):
