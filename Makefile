@@ -45,10 +45,12 @@ eval: $(VENV)/.installed ## answer an evaluation set and print its scores: make 
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py evaluate $(DIR)
 
-bench: $(VENV)/.installed-dev ## measure the tables of docs/performance.md, now: a quarter of an hour
+bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.md, now: a quarter of an hour
 	@$(BIN)/python -m tests.bench
 	@echo
 	@$(BIN)/python -m tests.bench_search
+	@echo
+	@$(BIN)/python -m tests.bench_page
 
 chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): six minutes
 	@$(BIN)/python -m tests.chaos

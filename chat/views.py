@@ -75,7 +75,7 @@ def guest_page(request: HttpRequest, slug: str) -> HttpResponse:
             path="/f/",
             httponly=True,
             samesite="Lax",
-            secure=request.is_secure(),
+            secure=settings.GUEST_COOKIE_SECURE,
         )
     return framed_by(facility, response)
 

@@ -11,10 +11,12 @@ register = template.Library()
 
 #: What a Japanese keyboard writes in the place of ASCII.
 _PLAIN: Final = str.maketrans("０１２３４５６７８９＋（）．　－‐‑–−ー", "0123456789+(). ------")
-#: Three groups of digits, or one, as people write numbers; perhaps a country before them, and a
-#: zero that only those dial who are in it.
+#: Three groups of digits, or one, as people write numbers, from a zero or a country; perhaps with a
+#: zero in brackets that only those dial who are in it.
+_GAP: Final = r"(?: ?[-.] ?| )?"
 _PHONE: Final = re.compile(
-    r"(?<!\d)(\+\d{1,3}[-. ]?(?:\(0\)[-. ]?)?)?\(?\d{1,5}\)?[-. ]?\(?\d{1,4}\)?[-. ]?\d{3,4}(?!\d)"
+    rf"(?<!\d)(?=\+|\(?0)(\+\d{{1,3}}{_GAP}(?:\(0\){_GAP})?)?"
+    rf"\(?\d{{1,5}}\)?{_GAP}\(?\d{{1,4}}\)?{_GAP}\d{{3,4}}(?!\d)"
 )
 #: Fewer digits are a postal code, a date or hours.
 _PHONE_DIGITS: Final = 9

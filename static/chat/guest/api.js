@@ -8,10 +8,10 @@ const PATIENCE_MS = 30000; // an answer takes eight seconds at most; this long a
 
 // The inn has answered that it will not do this. Whatever else is thrown is the network's fault.
 export class Refused extends Error {
-  constructor(response, body) {
+  constructor(status, body, retryAfterSeconds = 0) {
     super(body?.detail ?? "");
-    this.status = response.status;
-    this.retryAfterSeconds = Number(response.headers.get("Retry-After")) || 0;
+    this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
@@ -26,8 +26,9 @@ async function request(path, { method = "GET", body, query, signal } = {}) {
     body: body && JSON.stringify(body),
     signal,
   });
-  if (!response.ok) throw new Refused(response, await response.json().catch(() => null));
-  return response;
+  if (response.ok) return response;
+  const told = await response.json().catch(() => null);
+  throw new Refused(response.status, told, Number(response.headers.get("Retry-After")) || 0);
 }
 
 export async function call(path, options) {
@@ -43,7 +44,7 @@ export async function ask(question, onPiece) {
     const response = await request("/chat/stream", { method: "POST", body: question, signal });
     for await (const { name, data } of events(response.body, stillThere)) {
       if (name === "token") onPiece(data.text);
-      else if (name === "error") throw new Error(data.detail);
+      else if (name === "error") throw new Refused(500, data); // its status was sent long before
       else return data;
     }
     throw new Error("the answer broke off");

@@ -70,6 +70,7 @@ export function confirmed(question, details, yes) {
   if (!dialog.showModal) return Promise.resolve(window.confirm(`${question} ${details}`)); // Safari 15
   dialog.returnValue = "no";
   dialog.showModal();
+  dialog.querySelector("[value=no]").focus(); // the one that does no harm
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });

@@ -1,16 +1,19 @@
 // The inn's FAQs, searched on the device itself, for a guest who has no connection.
 
 import { guide } from "./api.js";
-import { $, element } from "./dom.js";
+import { $, announce, element } from "./dom.js";
 import { say } from "./settings.js";
 
 const SHOWN = 20;
 const WEIGHT_OF_QUESTION = 2; // a word of the question tells more than one of the answer
-const ENOUGH = 0.35; // of what was asked must be found; chosen by trying the demo inn's FAQs
+const ENOUGH = 0.3; // of what was asked must be found; chosen by trying the demo inn's FAQs
+const RARE = 3; // FAQs
+const SHORTEST_START = 4; // characters
 
 let faqs = [];
 
 export async function loadGuide() {
+  if (faqs.length) return;
   faqs = (await guide()).map((faq) => ({
     ...faq,
     inQuestion: terms(faq.question),
@@ -21,7 +24,8 @@ export async function loadGuide() {
   list("");
 }
 
-// Words of languages that write between spaces, and pairs of characters of those that do not.
+// Words of languages that write between spaces, and pairs of characters of those that do not; but
+// pairs of hiragana are grammar.
 function terms(text) {
   const plain = text
     .normalize("NFKD")
@@ -30,7 +34,10 @@ function terms(text) {
     .replace(/(\w)[-'’](?=\w)/g, "$1");
   const found = new Set(plain.match(/[a-z0-9]{2,}/g));
   for (const run of plain.normalize("NFC").match(/[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hangul}ー]+/gu) ?? []) {
-    for (let start = 0; start < run.length - 1; start += 1) found.add(run.slice(start, start + 2));
+    for (let start = 0; start < run.length - 1; start += 1) {
+      const pair = run.slice(start, start + 2);
+      if (!/^\p{sc=Hira}+$/u.test(pair)) found.add(pair);
+    }
   }
   return found;
 }
@@ -38,8 +45,10 @@ function terms(text) {
 // The FAQs nearest to `text`, best first. A term that stands in few of them weighs more.
 export function find(text, atMost = SHOWN) {
   const asked = [...terms(text)].map((term) => {
-    const holding = faqs.filter((faq) => faq.inQuestion.has(term) || faq.inAnswer.has(term)).length;
-    return { term, weight: Math.log((faqs.length + 1) / (holding + 0.5)) };
+    const holding = faqs.filter((faq) => has(faq.inQuestion, term) || has(faq.inAnswer, term)).length;
+    const weight = Math.log((faqs.length + 1) / Math.max(holding, RARE));
+    // A word that stands nowhere says little: it may be another word for one that does.
+    return { term, weight: holding ? weight : weight / 2 };
   });
   const whole = asked.reduce((sum, { weight }) => sum + weight, 0);
   return faqs
@@ -52,9 +61,19 @@ export function find(text, atMost = SHOWN) {
 
 function score(faq, asked) {
   return asked.reduce((sum, { term, weight }) => {
-    if (faq.inQuestion.has(term)) return sum + WEIGHT_OF_QUESTION * weight;
-    return faq.inAnswer.has(term) ? sum + weight : sum;
+    if (has(faq.inQuestion, term)) return sum + WEIGHT_OF_QUESTION * weight;
+    return has(faq.inAnswer, term) ? sum + weight : sum;
   }, 0);
+}
+
+// Also where one word is the beginning of the other: parking has park, and laund a laundry.
+function has(found, term) {
+  if (found.has(term)) return true;
+  for (const other of found) {
+    if (Math.min(other.length, term.length) < SHORTEST_START) continue;
+    if (other.startsWith(term) || term.startsWith(other)) return true;
+  }
+  return false;
 }
 
 export function entry(faq, { open = false } = {}) {
@@ -67,6 +86,7 @@ function list(text) {
   $("#guide .found").replaceChildren(
     ...(found.length ? found.map((faq) => entry(faq)) : [say("guide_nothing")]),
   );
+  if (!found.length) announce(say("guide_nothing"));
 }
 
 $("#guide input").addEventListener("input", (event) => list(event.target.value.trim()));

@@ -2,7 +2,7 @@
 // connection and a closed page, and is sent with the same id until the inn has it: stored once.
 
 import { Refused, ask } from "./api.js";
-import { element } from "./dom.js";
+import { announce, element } from "./dom.js";
 import { entry, find } from "./guide.js";
 import { newId, recall, remember, session } from "./memory.js";
 import { say, settings } from "./settings.js";
@@ -127,11 +127,20 @@ function fail(id, text, error) {
   }
   hear.connected(true);
   if (error.status === 429) {
+    sayOnce("too_many");
     return wait((item) => thread.note(item, say("too_many")), error.retryAfterSeconds * 1000);
   }
-  if (error.status >= 500) return wait((item) => thread.note(item, say("went_wrong"), " ", again()));
+  if (error.status >= 500) {
+    sayOnce("went_wrong");
+    return wait((item) => thread.note(item, say("went_wrong"), " ", again()));
+  }
   refuse(id, text, error);
   return true;
+}
+
+// Not at each further attempt.
+function sayOnce(key) {
+  if (!failures) announce(say(key));
 }
 
 // All that waits is explained alike, and tried again later.
@@ -160,7 +169,9 @@ function refuse(id, text, error) {
     write(text);
   });
   item.classList.add("failed");
-  thread.note(item, `${say("failed")} ${error.message}`, " ", button);
+  const why = `${say("failed")} ${error.message}`;
+  thread.note(item, why, " ", button);
+  announce(why);
 }
 
 function fromTheGuide(text) {

@@ -3,7 +3,7 @@
 import { Refused, call } from "./api.js";
 import { keepForOffline } from "./offline.js";
 import { joinFromLink, offerDevices, showWhatThereIs } from "./devices.js";
-import { $, confirmed, element } from "./dom.js";
+import { $, announce, confirmed, element } from "./dom.js";
 import { loadGuide } from "./guide.js";
 import * as live from "./live.js";
 import { recall, remember, session } from "./memory.js";
@@ -52,7 +52,8 @@ form.addEventListener("submit", (event) => {
 field.addEventListener("input", fit);
 field.addEventListener("keydown", (event) => {
   // Enter that chooses a word of a Japanese keyboard is no end of the sentence.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  const isComposing = event.isComposing || event.keyCode === 229; // 229: so Safari says it
+  if (event.key !== "Enter" || event.shiftKey || isComposing) return;
   if (!matchMedia("(pointer: fine)").matches) return;
   event.preventDefault();
   send();
@@ -70,6 +71,7 @@ function showConnection(isThere) {
   clearTimeout(hideLine);
   line.textContent = say(isThere ? "online" : "offline");
   line.hidden = false;
+  announce(line.textContent);
   if (isThere) hideLine = setTimeout(() => (line.hidden = true), 4000);
 }
 
@@ -107,8 +109,10 @@ async function askPerson() {
   if (!(await confirmed(say("ask_person_question"), say("ask_person_what"), say("ask_person_yes")))) {
     return;
   }
-  if (field.value.trim()) send(); // what he is about to say is what staff need to read
-  if (!recall("asked")) {
+  // What he is about to say is what staff need to read, and before they are called.
+  const hasMore = Boolean(field.value.trim());
+  if (hasMore) send();
+  if (hasMore || !recall("asked")) {
     outbox.write(say("ask_person_phrase"));
     return;
   }
@@ -150,7 +154,8 @@ function offerMail() {
       const { message } = await call("/chat/email", { method: "POST", body });
       remember("mailed", true);
       for (const other of document.querySelectorAll(".mail")) if (other !== offer) other.remove();
-      offer.replaceWith(element("p", { role: "status" }, message));
+      offer.replaceWith(element("p", {}, message));
+      announce(message);
     } catch (error) {
       asking.querySelector(".trouble")?.remove();
       const why = error instanceof Refused ? error.message : say("offline");
@@ -158,6 +163,11 @@ function offerMail() {
     }
   });
   return offer;
+}
+
+function keepGuide() {
+  loadGuide().then(outbox.explainAgain, () => {});
+  keepForOffline().catch(() => {});
 }
 
 // The page ---------------------------------------------------------------------------------------
@@ -170,9 +180,11 @@ for (const link of document.querySelectorAll('a[href="#emergency"]')) {
 addEventListener("online", () => {
   showConnection(true);
   outbox.flush();
+  keepGuide();
   if (recall("asked")) live.catchUp();
 });
 addEventListener("offline", () => showConnection(false));
+addEventListener("resize", fit);
 
 const code = takeFromAddress();
 thread.offering({ askPerson: offerPerson, mail: offerMail });
@@ -186,7 +198,4 @@ if (!navigator.onLine) showConnection(false);
 recallConversation();
 outbox.start({ connected: showConnection, answered, settled: live.showHeld });
 if (code) joinFromLink(code, joined);
-setTimeout(() => {
-  loadGuide().then(outbox.explainAgain, () => {});
-  keepForOffline().catch(() => {});
-}, QUIET_MS);
+setTimeout(keepGuide, QUIET_MS);

@@ -190,6 +190,11 @@ function thumbs(message) {
     for (const button of buttons) button.setAttribute("aria-pressed", button.value === type);
   }
 
+  function thank(text, offer) {
+    group.append(element("span", { class: "thanks" }, text, " ", offer || ""));
+    announce(text);
+  }
+
   async function vote(type) {
     const before = message.feedback;
     press(type);
@@ -198,12 +203,10 @@ function thumbs(message) {
     try {
       await call("/chat/feedback", { method: "POST", body });
       message.feedback = type;
-      group.append(element("span", { class: "thanks", role: "status" }, say("voted")));
-      if (type === "negative") group.querySelector(".thanks").append(" ", offers.askPerson());
+      thank(say("voted"), type === "negative" && offers.askPerson());
     } catch (error) {
       press(before);
-      const why = error instanceof Refused ? error.message : say("failed");
-      group.append(element("span", { class: "thanks", role: "status" }, why));
+      thank(error instanceof Refused ? error.message : say("failed"));
     }
   }
 

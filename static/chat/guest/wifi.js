@@ -20,7 +20,11 @@ export function wifiCard() {
       if (error instanceof Refused) throw error;
       return recall("wifi") ?? Promise.reject(error);
     })
-    .then((wifi) => card.replaceChildren(...lines(wifi)))
+    .then((wifi) => {
+      const { top } = card.getBoundingClientRect();
+      card.replaceChildren(...lines(wifi));
+      if (top > 0 && top < innerHeight) card.scrollIntoView({ block: "nearest" });
+    })
     .catch((error) => {
       const isRefused = error instanceof Refused && error.status === 403;
       card.textContent = say(isRefused ? "scan_code" : "offline");

@@ -209,7 +209,7 @@ def test_answers_are_mailed_to_who_agrees(phone):
     expect(offer.get_by_role("button")).to_be_visible()  # nothing is sent without consent
     offer.get_by_role("checkbox").check()
     offer.get_by_role("button").click()
-    expect(guest.answers.locator("p[role=status]")).to_contain_text("we'll email it to you")
+    expect(guest.answers.locator(".foot p")).to_contain_text("we'll email it to you")
 
 
 # What is written --------------------------------------------------------------------------------
