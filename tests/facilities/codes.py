@@ -12,7 +12,7 @@ DOTS_AN_INCH = 200
 
 
 def read_codes(picture):
-    return [code.text for code in zxingcpp.read_barcodes(picture)]
+    return [code.text for code in zxingcpp.read_barcodes(picture.convert("L"))]
 
 
 def read_png(content):
