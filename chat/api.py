@@ -17,7 +17,7 @@ from chat.models import SESSION_LIFE, Conversation
 from chat.retention import delete_conversation
 from chat.texts import say
 from facilities.models import Facility
-from facilities.qr import qr_data_url, wifi_text
+from facilities.qr import data_url, qr_svg, wifi_text
 from facilities.schemas import MAX_ID, LanguageCode, RowIdText, Text
 from faq.services import shown_faqs, top_questions
 from yadopera.errors import NotFound
@@ -107,7 +107,9 @@ def post_wifi(
     return {
         "ssid": facility.wifi_ssid,
         "password": facility.wifi_password,
-        "qr_code_url": qr_data_url(wifi_text(facility.wifi_ssid, facility.wifi_password)),
+        "qr_code_url": data_url(
+            qr_svg(wifi_text(facility.wifi_ssid, facility.wifi_password)), "image/svg+xml"
+        ),
     }
 
 

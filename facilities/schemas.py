@@ -1,4 +1,4 @@
-"""What the staff's sign-in and the escalation schedules accept and return."""
+"""What the staff's sign-in, the escalation schedules and the QR codes accept and return."""
 
 import re
 from collections.abc import Iterable
@@ -6,10 +6,24 @@ from datetime import datetime, time
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
-from pydantic import AfterValidator, BeforeValidator, StrictBool, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    StrictBool,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.json_schema import WithJsonSchema
 
-from facilities.models import ChannelKind, EscalationMode, EscalationSchedule, Weekday
+from facilities.models import (
+    PLACE_NAME_LENGTH,
+    ChannelKind,
+    EscalationMode,
+    EscalationSchedule,
+    SiteKey,
+    Weekday,
+)
 
 
 def without_nul(text: str) -> str:
@@ -155,3 +169,45 @@ class ScheduleOut(Schema):
     @staticmethod
     def resolve_time_end(schedule: EscalationSchedule) -> str:
         return f"{schedule.time_end:%H:%M}"
+
+
+# QR codes ---------------------------------------------------------------------------------------
+
+PlaceName = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=PLACE_NAME_LENGTH)]
+PictureFormat = Literal["png", "svg", "pdf"]
+
+
+class QrCodeIn(Schema):
+    #: Without it, the first facility at which the caller works.
+    facility_id: RowId | None = None
+    location: SiteKey.Place
+    #: A room's number, or what the inn calls a place of its own; of no meaning for other places.
+    custom_location_name: PlaceName | None = Field(None, validate_default=True)
+    include_session_token: StrictBool = False
+    format: PictureFormat = "png"
+
+    @field_validator("custom_location_name")
+    @classmethod
+    def name_where_needed(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("location") in SiteKey.NAMED and not name:
+            raise ValueError("must say which room or place")
+        return name
+
+
+class QrCodeOut(Schema):
+    id: int
+    facility_id: int
+    location: SiteKey.Place
+    custom_location_name: str | None
+    include_session_token: bool
+    #: A `data:` URL of the format.
+    qr_code_url: str
+    #: The address that the code holds.
+    qr_code_data: str
+    format: PictureFormat
+    created_at: datetime
+
+
+class QrCodesOut(Schema):
+    qr_codes: list[QrCodeOut]
+    total: int

@@ -91,6 +91,7 @@ api.add_router("", "chat.api.router")
 api.add_router("/auth", "facilities.api.router")
 api.add_router("/admin", "faq.api.router")
 api.add_router("/admin", "facilities.staff_api.router")
+api.add_router("/admin", "facilities.qr_api.router")
 api.add_router("/admin", "chat.staff_api.router")
 api.add_router("/admin", "nightqueue.api.router")
 

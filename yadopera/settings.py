@@ -387,6 +387,8 @@ LOGGING = {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         # A line for each call of the AI provider says nothing and costs time.
         "httpx2": {"level": "WARNING"},
+        # Every poster would say which shapes of letters it embeds.
+        "fontTools": {"level": "WARNING"},
         # A stranger's probe is no incident of ours.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
