@@ -18,30 +18,29 @@ from chat.staff_schemas import (
     UnresolvedQuestionOut,
 )
 from facilities.models import User
-from facilities.schemas import RowIdText
+from facilities.schemas import DoneOut, Page, RowIdText
 
 router = Router(tags=["staff"])
 
 
 @router.get("/escalations", response=EscalationListOut)
 def list_escalations(
-    request: HttpRequest, resolved: Annotated[bool | None, Query()] = None
+    request: HttpRequest,
+    page: Query[Page],
+    resolved: Annotated[bool | None, Query()] = None,
 ) -> dict[str, object]:
     """What went to staff, the latest first: all of it, or only what is resolved or is not."""
     rows = Escalation.objects.for_user(request.user)
-    listed = rows.select_related("conversation")
-    if resolved is not None:
-        listed = listed.filter(resolved_at__isnull=not resolved)
-    found = list(listed)
+    listed = rows if resolved is None else rows.filter(resolved_at__isnull=not resolved)
     return {
-        "escalations": found,
-        "total": len(found),
+        "escalations": page.of(listed.select_related("conversation")),
+        "total": listed.count(),
         "unresolved": rows.unresolved().count(),
     }
 
 
 @router.get("/escalations/unresolved-questions", response=list[UnresolvedQuestionOut])
-def list_unresolved_questions(request: HttpRequest) -> list[dict[str, object]]:
+def list_unresolved_questions(request: HttpRequest, page: Query[Page]) -> list[dict[str, object]]:
     """Questions that nobody has answered, the latest first. A guest who only called for staff asked
     none; he is among the escalations."""
     asked = Escalation.objects.for_user(request.user).unresolved().exclude(message=None)
@@ -55,7 +54,7 @@ def list_unresolved_questions(request: HttpRequest) -> list[dict[str, object]]:
             "confidence_score": escalation.ai_confidence or 0,
             "created_at": escalation.created_at,
         }
-        for escalation in asked.select_related("conversation", "message")
+        for escalation in page.of(asked.select_related("conversation", "message"))
         if escalation.message
     ]
 

@@ -59,7 +59,7 @@ class EscalationOut(Schema):
 
 class EscalationListOut(Schema):
     escalations: list[EscalationOut]
-    #: How many are listed.
+    #: How many there are of those asked for, on this page or not.
     total: int
     #: How many are open, listed or not.
     unresolved: int

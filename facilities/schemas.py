@@ -1,15 +1,33 @@
-"""What the staff's sign-in and the escalation schedules accept and return."""
+"""What all of the API's schemas are made of, and those of sign-in, settings and schedules."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db.models import Model, QuerySet
 from ninja import Field, Schema
-from pydantic import AfterValidator, BeforeValidator, StrictBool, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.json_schema import WithJsonSchema
 
-from facilities.models import ChannelKind, EscalationMode, EscalationSchedule, Weekday
+from facilities.models import (
+    ChannelKind,
+    EscalationMode,
+    EscalationSchedule,
+    Facility,
+    StaffAbsence,
+    Weekday,
+    validate_origin,
+    validate_timezone,
+)
 
 
 def without_nul(text: str) -> str:
@@ -19,8 +37,28 @@ def without_nul(text: str) -> str:
     return text
 
 
+def checked_by(validator: Callable[[str], None], problem: str) -> AfterValidator:
+    """A rule of Django's as one of the API's. Its own words may repeat what was sent."""
+
+    def check(text: str) -> str:
+        try:
+            validator(text)
+        except ValidationError:
+            raise ValueError(problem) from None
+        return text
+
+    return AfterValidator(check)
+
+
+NoNul = AfterValidator(without_nul)
 #: A text that the database can hold.
-Text = Annotated[str, AfterValidator(without_nul)]
+Text = Annotated[str, NoNul]
+
+EmailAddress = Annotated[
+    Text,
+    StringConstraints(max_length=254),
+    checked_by(validate_email, "must be an email address"),
+]
 
 LanguageCode = Literal["ja", "en", "zh-TW", "zh-CN", "ko", "fr", "es"]
 
@@ -30,6 +68,28 @@ MAX_ID = 2**63 - 1
 RowId = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 #: In an address, where everything is text.
 RowIdText = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+Row = TypeVar("Row", bound=Model)
+#: Rows of a list in one answer; the whole of it, for nearly every inn.
+MAX_ROWS = 1000
+
+
+class Page(Schema):
+    """Which part of a list; its total counts all of it."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS)] = MAX_ROWS
+    offset: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
+
+    def of(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        return rows[self.offset : self.offset + self.limit]
+
+
+class DoneOut(Schema):
+    success: bool = True
+    message: str
+
+
+Password = Annotated[Text, StringConstraints(max_length=200)]
 
 
 class LoginIn(Schema):

@@ -29,8 +29,8 @@ class Desk:
     def list(self, **query):
         return self.client.get(f"{ADMIN}/escalations", query)
 
-    def questions(self):
-        return self.client.get(f"{ADMIN}/escalations/unresolved-questions")
+    def questions(self, **query):
+        return self.client.get(f"{ADMIN}/escalations/unresolved-questions", query)
 
     def resolve(self, number, **body):
         path = f"{ADMIN}/escalations/{number}"
@@ -109,6 +109,23 @@ def test_escalations_are_listed_by_whether_they_are_resolved(desk, waiting):
     assert listed() == [call, waiting.escalation_id]
     assert listed(resolved="true") == [waiting.escalation_id]
     assert listed(resolved="false") == [call]
+
+
+def test_a_part_of_a_list_is_asked_for_and_the_total_is_true(desk, sakura):
+    for _guest in range(3):
+        Guest(sakura).ask(UNANSWERED, language="en")
+    whole, questions = desk.list().json(), desk.questions().json()
+
+    part = desk.list(limit=1, offset=1).json()
+
+    assert part == whole | {"escalations": whole["escalations"][1:2]}
+    assert (part["total"], part["unresolved"]) == (3, 3)
+    assert desk.questions(limit=2, offset=1).json() == questions[1:]
+
+
+@pytest.mark.parametrize("bad", [{"limit": 0}, {"limit": 1001}, {"offset": -1}, {"offset": "x"}])
+def test_what_is_no_part_of_a_list_is_refused(desk, bad):
+    assert desk.list(**bad).status_code == desk.questions(**bad).status_code == 422
 
 
 @pytest.mark.parametrize("bad", ["maybe", "", "2", "9" * 40])
