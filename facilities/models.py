@@ -85,6 +85,13 @@ class FacilityQuerySet(models.QuerySet["Facility"]):
             return self.all()
         return self.filter(members=user)
 
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """Those of them whose settings `user` may change."""
+        mine = self.for_user(user)
+        if user.is_superuser:
+            return mine
+        return mine.filter(membership__user=user, membership__role=Membership.Role.OWNER)
+
     def open(self) -> Self:
         """Those whose guests may ask."""
         return self.filter(is_active=True)

@@ -215,3 +215,141 @@ class ScheduleOut(Schema):
     @staticmethod
     def resolve_time_end(schedule: EscalationSchedule) -> str:
         return f"{schedule.time_end:%H:%M}"
+
+
+# Settings ---------------------------------------------------------------------------------------
+
+#: Absences of one facility, sites that may show its page: more can only be a mistake.
+PERIODS = SITES = 50
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NoNul]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), NoNul]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=50), NoNul]
+Paragraphs = Annotated[Text, StringConstraints(max_length=4000)]
+Origin = Annotated[Text, checked_by(validate_origin, "must be an address of a site")]
+
+
+class AbsenceIn(Schema):
+    start_time: Clock
+    end_time: Clock
+    #: On which it starts.
+    days_of_week: Days
+
+
+class AbsenceOut(Schema):
+    start_time: str
+    end_time: str
+    days_of_week: list[Weekday]
+
+    @staticmethod
+    def resolve_start_time(absence: StaffAbsence) -> str:
+        return f"{absence.time_start:%H:%M}"
+
+    @staticmethod
+    def resolve_end_time(absence: StaffAbsence) -> str:
+        return f"{absence.time_end:%H:%M}"
+
+    @staticmethod
+    def resolve_days_of_week(absence: StaffAbsence) -> list[str]:
+        return absence.days
+
+
+class SettingsChange(Schema):
+    """What is left out, or null, stays as it is; an empty text is one. Absences replace all that
+    there are. The address of the guest page is printed on the QR codes and does not change."""
+
+    name: Name | None = None
+    name_en: Line | None = None
+    email: EmailAddress | Literal[""] | None = None
+    phone: Phone | None = None
+    address: Annotated[Text, StringConstraints(max_length=500)] | None = None
+    timezone: (
+        Annotated[Text, checked_by(validate_timezone, "must be a name such as Asia/Tokyo")] | None
+    ) = None
+    language: LanguageCode | None = None
+    languages: Annotated[Languages, Field(min_length=1)] | None = None
+    check_in_time: Clock | Literal[""] | None = None
+    check_out_time: Clock | Literal[""] | None = None
+    wifi_ssid: Annotated[Text, StringConstraints(max_length=100)] | None = None
+    wifi_password: Annotated[Text, StringConstraints(max_length=100)] | None = None
+    wifi_password_visibility: Facility.Visibility | None = None
+    house_rules: Paragraphs | None = None
+    local_info: Paragraphs | None = None
+    prohibited_items: Paragraphs | None = None
+    emergency_contact: Line | None = None
+    nearest_hospital: Line | None = None
+    frame_origins: Annotated[list[Origin], Field(max_length=SITES)] | None = None
+    retention_days: Annotated[int, Field(strict=True, ge=1, le=32767)] | None = None
+    staff_absence_periods: Annotated[list[AbsenceIn], Field(max_length=PERIODS)] | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What was given of the facility itself, by the names of the model."""
+        given = {name: getattr(self, name) for name in SettingsChange.model_fields}
+        del given["staff_absence_periods"]
+        times = {"check_in_time", "check_out_time"}
+        return {
+            name: None if name in times and value == "" else value
+            for name, value in given.items()
+            if value is not None
+        }
+
+    def absences(self) -> list[dict[str, Any]] | None:
+        """The same of absences; None to leave them."""
+        if self.staff_absence_periods is None:
+            return None
+        return [
+            {"time_start": each.start_time, "time_end": each.end_time, "days": each.days_of_week}
+            for each in self.staff_absence_periods
+        ]
+
+
+class FacilityFactsOut(Schema):
+    """All that staff may know of their inn."""
+
+    id: int
+    name: str
+    name_en: str
+    slug: str
+    email: str
+    phone: str
+    address: str
+    timezone: str
+    language: LanguageCode
+    languages: list[LanguageCode]
+    #: "HH:MM", like the other.
+    check_in_time: str | None
+    check_out_time: str | None
+    wifi_ssid: str
+    wifi_password: str
+    wifi_password_visibility: Facility.Visibility
+    house_rules: str
+    local_info: str
+    prohibited_items: str
+    emergency_contact: str
+    nearest_hospital: str
+    frame_origins: list[str]
+    retention_days: int
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    #: v0.3 had plans to pay for, and coupons.
+    subscription_plan: str = "premium"
+    plan_type: str = "Premium"
+    monthly_question_limit: int | None = None
+    coupon_enabled: bool = False
+
+    @staticmethod
+    def resolve_check_in_time(facility: Facility) -> str | None:
+        return facility.facts(facility.language)["check_in_time"] or None
+
+    @staticmethod
+    def resolve_check_out_time(facility: Facility) -> str | None:
+        return facility.facts(facility.language)["check_out_time"] or None
+
+
+class SettingsOut(Schema):
+    facility: FacilityFactsOut
+    staff_absence_periods: list[AbsenceOut]
+    #: Inns have no picture of their own here.
+    icon_url: str | None = None

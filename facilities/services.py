@@ -1,9 +1,13 @@
 """Things that happen to facilities and the people who work there."""
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
-from facilities.models import AccessToken, Facility, Membership, User
+from facilities.models import AccessToken, Facility, Membership, StaffAbsence, User
+from yadopera.errors import InvalidRequest
 
 
 @transaction.atomic
@@ -22,6 +26,22 @@ def add_owner(facility: Facility, *, email: str, password: str | None) -> User:
         facility=facility, user=user, defaults={"role": Membership.Role.OWNER}
     )
     return user
+
+
+@transaction.atomic
+def change_settings(
+    *, facility: Facility, facts: dict[str, Any], absences: list[dict[str, Any]] | None = None
+) -> Facility:
+    """Change the `facts` given, by their names in the model; `absences` replace all that there are.
+    Two who change different facts at the same moment both succeed."""
+    held = Facility.objects.select_for_update(no_key=True).get(pk=facility.pk)
+    for name, value in facts.items():
+        setattr(held, name, value)
+    held.save(update_fields=[*facts, "updated_at"])
+    if absences is not None:
+        StaffAbsence.objects.for_facility(held).delete()
+        StaffAbsence.objects.bulk_create(StaffAbsence(facility=held, **each) for each in absences)
+    return held
 
 
 def sign_out(secret: str) -> None:
