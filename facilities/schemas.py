@@ -94,7 +94,7 @@ Password = Annotated[Text, StringConstraints(max_length=200)]
 
 class LoginIn(Schema):
     email: Annotated[Text, StringConstraints(max_length=254)]
-    password: Annotated[Text, StringConstraints(max_length=200)]
+    password: Password
 
 
 class UserOut(Schema):
@@ -113,6 +113,31 @@ class LoginOut(Schema):
     token_type: Literal["bearer"]
     expires_in: int
     user: UserOut
+
+
+class NewPasswordIn(Schema):
+    new_password: Password
+    #: Where a form asks for it twice.
+    confirm_password: Password | None = None
+
+    @model_validator(mode="after")
+    def same_twice(self) -> Self:
+        if self.confirm_password not in {None, self.new_password}:
+            raise ValueError("the two must be the same")
+        return self
+
+
+class PasswordIn(NewPasswordIn):
+    current_password: Password
+
+
+class ForgottenIn(Schema):
+    email: EmailAddress
+
+
+class ResetIn(NewPasswordIn):
+    #: The link of the mail, or its last two parts (`…/reset/ONE/TWO/`).
+    token: Annotated[Text, StringConstraints(min_length=1, max_length=500)]
 
 
 # Escalation schedules ---------------------------------------------------------------------------
