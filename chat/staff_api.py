@@ -77,6 +77,8 @@ def reply(
     conversation and silences the AI there for an hour."""
     user = cast(User, request.user)
     conversation = staff.find_conversation(user, session_id)
-    message = staff.reply(conversation, user, payload.content)
+    message = staff.reply(
+        conversation, user, payload.content, client_message_id=payload.client_message_id
+    )
     session_id = message.conversation.session_id
     return Status(201, {"success": True, "session_id": session_id, "message": message})
