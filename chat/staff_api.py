@@ -1,17 +1,20 @@
-"""The staff API of questions that people must answer, and their replies."""
+"""The staff API of questions that people must answer, their replies, and guests' votes."""
 
 from typing import Annotated, cast
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext
 from ninja import Path, Query, Router, Status
 
-from chat import staff
-from chat.models import Escalation
+from chat import feedback, staff
+from chat.models import Escalation, GuestFeedback
 from chat.schemas import SessionId
 from chat.staff_schemas import (
     EscalationListOut,
     EscalationOut,
+    FeedbackStatsOut,
+    LowRatedOut,
     ReplyIn,
     ReplyOut,
     ResolveIn,
@@ -82,3 +85,25 @@ def reply(
     )
     session_id = message.conversation.session_id
     return Status(201, {"success": True, "session_id": session_id, "message": message})
+
+
+@router.get("/feedback/negative", response=list[LowRatedOut])
+def list_low_rated(request: HttpRequest, page: Query[Page]) -> list[dict[str, object]]:
+    """Answers that guests voted down, the most disliked first. Those of one FAQ are one."""
+    return feedback.low_rated_answers(GuestFeedback.objects.for_user(request.user), page)
+
+
+@router.post("/feedback/{message_id}/ignore", response=DoneOut)
+def ignore_feedback(
+    request: HttpRequest, message_id: Annotated[RowIdText, Path()]
+) -> dict[str, str]:
+    """There is nothing to mend: the answer is listed again when it is voted down again."""
+    votes = GuestFeedback.objects.for_user(request.user).negative()
+    feedback.ignore(get_object_or_404(votes, message=message_id))
+    return {"message": gettext("It is shown again when a guest votes it down again.")}
+
+
+@router.get("/feedback-stats", response=FeedbackStatsOut)
+def get_feedback_stats(request: HttpRequest, page: Query[Page]) -> dict[str, object]:
+    """What guests thought of the answers since the beginning."""
+    return feedback.feedback_stats(GuestFeedback.objects.for_user(request.user), page)

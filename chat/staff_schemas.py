@@ -1,4 +1,5 @@
-"""What the staff API accepts and returns of questions that people must answer."""
+"""What the staff API accepts and returns of conversations: what people must answer, and what guests
+thought of the answers."""
 
 from datetime import datetime
 from typing import Annotated
