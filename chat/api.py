@@ -18,7 +18,7 @@ from chat.retention import delete_conversation
 from chat.texts import say
 from facilities.models import Facility
 from facilities.qr import data_url, qr_svg, wifi_text
-from facilities.schemas import MAX_ID, LanguageCode, RowIdText, Text
+from facilities.schemas import MAX_ID, DoneOut, LanguageCode, RowIdText, Text
 from faq.services import shown_faqs, top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
@@ -239,7 +239,7 @@ def get_history(
     }
 
 
-@router.delete("/chat/history/{session_id}", response=schemas.DoneOut, auth=None)
+@router.delete("/chat/history/{session_id}", response=DoneOut, auth=None)
 def delete_history(
     request: HttpRequest,
     response: HttpResponse,

@@ -215,6 +215,15 @@ class Message(models.Model):
 class GuestFeedbackQuerySet(OwnedQuerySet["GuestFeedback"]):
     facility_path = "facility"
 
+    def negative(self) -> Self:
+        return self.filter(feedback_type=GuestFeedback.Type.NEGATIVE)
+
+    def about_the_same(self, vote: "GuestFeedback") -> Self:
+        """The votes on the answers of one FAQ; on an answer that is of none, only its own."""
+        if vote.faq_id is None:
+            return self.filter(pk=vote.pk)
+        return self.filter(facility=vote.facility_id, faq_id=vote.faq_id)
+
 
 class GuestFeedback(models.Model):
     """A guest's vote on one answer; his last one counts."""
@@ -232,6 +241,8 @@ class GuestFeedback(models.Model):
     faq_id = models.BigIntegerField(null=True, editable=False)
     guest = models.BigIntegerField(null=True, editable=False)
     feedback_type = models.CharField(_("vote"), max_length=10, choices=Type)
+    #: When staff said that there is nothing to mend; a new vote makes it None again.
+    ignored_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("given"), auto_now_add=True)
 
     objects = GuestFeedbackQuerySet.as_manager()

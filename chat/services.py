@@ -429,6 +429,7 @@ def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> 
             "feedback_type": feedback_type,
             "faq_id": answer.answering_faq_id,
             "guest": conversation.pk,
+            "ignored_at": None,
         },
     )
     if answer.answering_faq_id is not None:

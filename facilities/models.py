@@ -71,11 +71,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.full_name or self.email
 
-    def set_password(self, raw_password: str | None) -> None:
-        """A new password ends every bearer token: whoever stole one is out."""
+    def set_password(self, raw_password: str | None, *, keep: str = "") -> None:
+        """A new password ends every bearer token but `keep`, the caller's own: whoever stole one
+        is out."""
         super().set_password(raw_password)
         if self.pk:
-            AccessToken.objects.filter(user=self).delete()
+            others = AccessToken.objects.filter(user=self)
+            others.exclude(digest=AccessToken.digest_of(keep)).delete()
 
 
 class FacilityQuerySet(models.QuerySet["Facility"]):
@@ -89,6 +91,13 @@ class FacilityQuerySet(models.QuerySet["Facility"]):
         if user.is_superuser:
             return self.all()
         return self.filter(members=user)
+
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """Those of them whose settings `user` may change."""
+        mine = self.for_user(user)
+        if user.is_superuser:
+            return mine
+        return mine.filter(membership__user=user, membership__role=Membership.Role.OWNER)
 
     def open(self) -> Self:
         """Those whose guests may ask."""
