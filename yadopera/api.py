@@ -103,6 +103,7 @@ api.add_router("/admin", "facilities.staff_api.router")
 api.add_router("/admin", "facilities.qr_api.router")
 api.add_router("/admin", "chat.staff_api.router")
 api.add_router("/admin", "nightqueue.api.router")
+api.add_router("/admin", "nightqueue.dashboard_api.router")
 
 
 def error_response(

@@ -71,6 +71,7 @@ ROUTES = [
     Route("GET /admin/feedback/negative"),
     Route("POST /admin/feedback/{message_id}/ignore"),
     Route("GET /admin/feedback-stats"),
+    Route("GET /admin/dashboard", chosen_by="query"),
     Route("GET /admin/overnight-queue"),
     Route("POST /admin/overnight-queue/process"),
     Route("PUT /admin/overnight-queue/{entry_id}/resolve"),
