@@ -453,7 +453,7 @@ class SiteKey(models.Model):
         LOUNGE = "lounge", _("lounge")
         CUSTOM = "custom", _("another place")
 
-    #: An inn has several of these, told apart by a name.
+    #: An inn has several of these, told apart by a name; one code may serve all rooms.
     NAMED: ClassVar = {Place.ROOM, Place.CUSTOM}
 
     facility = models.ForeignKey(
@@ -488,7 +488,8 @@ class SiteKey(models.Model):
             models.CheckConstraint(
                 name="site_key_place_named",
                 condition=models.Q(location__in=["entrance", "kitchen", "lounge"], name="")
-                | models.Q(location__in=["room", "custom"]) & ~models.Q(name=""),
+                | models.Q(location="room")
+                | models.Q(location="custom") & ~models.Q(name=""),
             ),
             models.UniqueConstraint(
                 name="site_key_once_a_place",
@@ -504,8 +505,8 @@ class SiteKey(models.Model):
     def clean(self) -> None:
         if self.location not in self.NAMED:
             self.name = ""
-        elif not self.name:
-            raise ValidationError({"name": _("Which one? Give its number or name.")})
+        elif self.location == self.Place.CUSTOM and not self.name:
+            raise ValidationError({"name": _("Which one? Give its name.")})
         # A form checks no rule that speaks of a field which it does not have, as `revoked_at`.
         self.validate_constraints()
 

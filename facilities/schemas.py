@@ -265,8 +265,8 @@ class QrCodeIn(Schema):
     @field_validator("custom_location_name")
     @classmethod
     def name_where_needed(cls, name: str | None, info: ValidationInfo) -> str | None:
-        if info.data.get("location") in SiteKey.NAMED and not name:
-            raise ValueError("must say which room or place")
+        if info.data.get("location") == SiteKey.Place.CUSTOM and not name:
+            raise ValueError("must say which place")
         return name
 
 

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='sitekey',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('location__in', ['entrance', 'kitchen', 'lounge']), ('name', '')), models.Q(('location__in', ['room', 'custom']), models.Q(('name', ''), _negated=True)), _connector='OR'), name='site_key_place_named'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('location__in', ['entrance', 'kitchen', 'lounge']), ('name', '')), ('location', 'room'), models.Q(('location', 'custom'), models.Q(('name', ''), _negated=True)), _connector='OR'), name='site_key_place_named'),
         ),
         migrations.AddConstraint(
             model_name='sitekey',

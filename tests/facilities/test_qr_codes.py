@@ -142,8 +142,8 @@ def test_a_deleted_code_is_gone_and_opens_nothing(desk, sakura):
 NUL = "a\x00b"
 BAD_FIELDS = [
     *({"location": bad} for bad in ("garden", "", None, NUL, 1, ["room"])),
-    {"location": "room"},
-    {"location": "room", "custom_location_name": ""},
+    {"location": "custom"},
+    {"location": "custom", "custom_location_name": ""},
     *(
         {"location": "custom", "custom_location_name": bad}
         for bad in (None, " ", "　", "x" * 51, NUL, 1)
