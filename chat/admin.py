@@ -6,7 +6,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Max, QuerySet
-from django.forms import CharField, Form, HiddenInput, IntegerField, ModelForm, Textarea
+from django.forms import CharField, Form, HiddenInput, IntegerField, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
+from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from chat import staff
 from chat.models import REPLY_LENGTH, Conversation, Escalation, EscalationQuerySet, Message
@@ -22,7 +24,7 @@ from facilities.schemas import MAX_ID
 from yadopera.errors import NotFound
 
 
-class MessageInline(ReadOnly, admin.TabularInline):
+class MessageInline(ReadOnly, TabularInline):
     model = Message
     fields = readonly_fields = (
         "created_at",
@@ -46,7 +48,7 @@ class ReplyForm(Form):
     content = CharField(
         label=_("Reply"),
         max_length=REPLY_LENGTH,
-        widget=Textarea({"rows": 4, "form": "reply"}),
+        widget=UnfoldAdminTextareaWidget({"rows": 4, "form": "reply"}),
     )
 
 

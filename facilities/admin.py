@@ -5,12 +5,14 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
 from django.db import models
 from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from facilities.models import (
     ChannelKind,
@@ -25,7 +27,7 @@ from facilities.models import (
 from yadopera.languages import LANGUAGE_CHOICES
 
 
-class OwnedAdmin(admin.ModelAdmin):
+class OwnedAdmin(ModelAdmin):
     """Lists, choices and addresses only of the facilities at which the user works.
 
     Whoever works at a facility may see and change what belongs to it; Django's own permission
@@ -108,7 +110,7 @@ class WeeklyForm(forms.ModelForm):
         label=_("days on which it starts"),
         choices=Weekday.choices,
         initial=list(Weekday.values),
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
 
@@ -117,14 +119,14 @@ class ScheduleForm(WeeklyForm):
         label=_("languages"),
         choices=LANGUAGE_CHOICES,
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("None for all."),
     )
     notify_channels = forms.TypedMultipleChoiceField(
         label=_("channels"),
         choices=ChannelKind.choices,
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("None for all that are set up."),
     )
 
@@ -150,16 +152,18 @@ class SiteKeyAdmin(OwnedAdmin):
     readonly_fields = ["key", "created_at"]
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(TabularInline):
     model = Membership
     extra = 0
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin):
+class UserAdmin(BaseUserAdmin, ModelAdmin):
     """For operators. Django's own permission rows are not used, so they are not shown."""
 
-    add_form = AdminUserCreationForm
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
     ordering = ["email"]
     list_display = ["email", "full_name", "is_active", "is_superuser"]
     list_filter = ["is_active", "is_superuser"]

@@ -8,6 +8,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import StackedInline, TabularInline
 
 from facilities.admin import FacilityAdmin, OwnedAdmin, signed_in, works_somewhere
 from facilities.models import Facility
@@ -25,12 +26,12 @@ class OwnedInline:
     has_add_permission = has_change_permission = has_delete_permission = has_view_permission
 
 
-class FaqTranslationInline(OwnedInline, admin.StackedInline):
+class FaqTranslationInline(OwnedInline, StackedInline):
     model = FaqTranslation
     extra = 0
 
 
-class FaqWordingInline(OwnedInline, admin.TabularInline):
+class FaqWordingInline(OwnedInline, TabularInline):
     model = FaqWording
     extra = 0
 

@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("admin/login/", views.admin_login),
     path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("f/", include("chat.urls")),
     path("seen/<str:token>", acknowledge, name="acknowledge"),
 ]
