@@ -82,18 +82,15 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     item(_("Facts"), "cottage", "facilities_facility"),
+                    item(_("Canned replies"), "quickreply", "chat_cannedreply"),
                     item(_("QR codes"), "qr_code_2", "facilities_sitekey"),
-                    item(
-                        _("Hours nobody is awake"), "schedule", "facilities_staffabsence"
-                    ),
+                    item(_("Hours nobody is awake"), "schedule", "facilities_staffabsence"),
                     item(
                         _("Rules for handing over"),
                         "rule",
                         "facilities_escalationschedule",
                     ),
-                    item(
-                        _("Where staff are told"), "notifications", "nightqueue_channel"
-                    ),
+                    item(_("Where staff are told"), "notifications", "nightqueue_channel"),
                     item(_("What was sent"), "outgoing_mail", "nightqueue_delivery"),
                 ],
             },
