@@ -32,7 +32,9 @@ class OwnedInline:
 
 class FaqTranslationInline(OwnedInline, StackedInline):
     model = FaqTranslation
-    extra = 0
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 0 if obj else len(request.session.get(FAQ_DRAFT, {}).get("texts", {})) or 1
 
 
 class FaqWordingInline(OwnedInline, TabularInline):
@@ -89,7 +91,6 @@ class FaqAdmin(OwnedAdmin):
             kwargs["initial"] = [
                 {"language": language, **text} for language, text in draft["texts"].items()
             ]
-            inline.extra = len(kwargs["initial"])
             del request.session[FAQ_DRAFT]
         return kwargs
 
