@@ -1,68 +1,118 @@
-"""Conversations, to read, and escalations, to resolve."""
+"""The inbox: conversations, what is open in them, and staff's answers."""
 
 from datetime import datetime
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Max, QuerySet
-from django.forms import CharField, Form, HiddenInput, IntegerField, ModelForm, Textarea
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from chat import staff
-from chat.models import REPLY_LENGTH, Conversation, Escalation, EscalationQuerySet, Message
-from facilities.admin import OwnedAdmin, ReadOnly, signed_in, works_somewhere
+from chat.models import (
+    NOTE_LENGTH,
+    REPLY_LENGTH,
+    CannedReply,
+    Conversation,
+    Escalation,
+    EscalationQuerySet,
+    Message,
+    StaffNote,
+)
+from chat.thread import Thread
+from chat.translation import translate_for_staff
+from facilities.admin import OwnedAdmin, ReadOnly, signed_in
 from facilities.schemas import MAX_ID
+from faq.admin import FAQ_DRAFT
+from yadopera.ai import get_provider
 from yadopera.errors import NotFound
+from yadopera.languages import LANGUAGES
 
 
-class MessageInline(ReadOnly, admin.TabularInline):
-    model = Message
-    fields = readonly_fields = (
-        "created_at",
-        "role",
-        "content",
-        "staff_text",
-        "source",
-        "ai_confidence",
-    )
-    verbose_name_plural = _("messages")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return works_somewhere(request)
-
-
-class ReplyForm(Form):
+class ReplyForm(forms.Form):
     #: The last message on the page: what came in since stays open.
-    answers_up_to = IntegerField(
-        widget=HiddenInput({"form": "reply"}), min_value=0, max_value=MAX_ID, required=False
-    )
-    content = CharField(
-        label=_("Reply"),
-        max_length=REPLY_LENGTH,
-        widget=Textarea({"rows": 4, "form": "reply"}),
-    )
+    answers_up_to = forms.IntegerField(min_value=0, max_value=MAX_ID, required=False)
+    content = forms.CharField(max_length=REPLY_LENGTH)
+
+
+class InboxFilter(admin.SimpleListFilter):
+    title = _("what is open")
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("danger", _("danger")),
+            ("waiting", _("waiting for a person")),
+            ("unread", _("unread")),
+        ]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(**{f"is_{self.value()}": True}) if self.value() else rows
 
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly, OwnedAdmin):
-    change_form_template = "chat/admin_conversation.html"
-    list_display = ["facility", "language", "location", "started_at", "last_activity_at"]
+    list_display = ["guest", "state", "last_words", "location", "last_activity_at"]
     list_select_related = ["facility"]
-    list_filter = ["language"]
-    fields = ["facility", "language", "location", "started_at", "expires_at", "staff_until"]
-    inlines = [MessageInline]
+    list_filter = [InboxFilter, "language"]
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: Any = super().get_queryset(request)
+        return rows.for_inbox()
+
+    @admin.display(description=_("guest"), ordering="language")
+    def guest(self, conversation: Conversation) -> str:
+        return f"{conversation.get_language_display()} #{conversation.pk}"
+
+    @display(
+        description=_("state"),
+        label={"danger": "danger", "waiting": "warning", "unread": "info", "": "success"},
+    )
+    def state(self, conversation: Any) -> tuple[str, str]:
+        if conversation.is_danger:
+            return "danger", gettext("danger")
+        if conversation.is_waiting:
+            return "waiting", gettext("waiting")
+        return (
+            ("unread", gettext("unread")) if conversation.is_unread else ("", gettext("answered"))
+        )
+
+    @admin.display(description=_("last message"))
+    def last_words(self, conversation: Any) -> str:
+        text = conversation.last_text or ""
+        return text if len(text) <= 60 else f"{text[:60]}…"
 
     def get_urls(self) -> list[Any]:
-        reply = self.admin_site.admin_view(require_POST(self.reply))
-        name = "chat_conversation_reply"
-        return [path("<int:number>/reply/", reply, name=name), *super().get_urls()]
+        def view(address: str, handler: Any) -> Any:
+            page = self.admin_site.admin_view(handler)
+            return path(f"<int:number>/{address}/", page, name=f"chat_conversation_{address}")
+
+        return [
+            view("reply", require_POST(self.reply)),
+            view("act", require_POST(self.act)),
+            view("live", require_safe(self.live)),
+            *super().get_urls(),
+        ]
+
+    def conversation_of(self, request: HttpRequest, number: int) -> Conversation:
+        """Also one that was joined to another device's: its page is that of the whole."""
+        rows = Conversation.objects.for_user(request.user).select_related(
+            "facility", "joined__facility"
+        )
+        found = get_object_or_404(rows, pk=number)
+        return found.joined or found
 
     def change_view(
         self,
@@ -71,20 +121,47 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        conversation = self.get_object(request, object_id)
-        newest = conversation and conversation.messages.aggregate(pk=Max("pk"))["pk"]
-        form = ReplyForm(initial={"answers_up_to": newest})
-        context = {"reply_form": form} | (extra_context or {})
-        return super().change_view(request, object_id, form_url, context)
+        number = int(object_id) if object_id.isdecimal() and int(object_id) <= MAX_ID else 0
+        conversation = self.conversation_of(request, number)
+        thread = Thread(conversation, signed_in(request))
+        staff.note_seen(conversation, thread.newest_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{conversation.get_language_display()} #{conversation.pk}",
+            "opts": self.opts,
+            "conversation": conversation,
+            "thread": thread,
+            "colleagues": staff.colleagues_at(conversation, signed_in(request)),
+            "canned_replies": canned_replies(conversation),
+            "has_ended": conversation.expires_at <= timezone.now(),
+            "has_provider": get_provider() is not None,
+            "is_open": conversation.escalations.unresolved().exists(),
+            "reply_length": REPLY_LENGTH,
+            "note_length": NOTE_LENGTH,
+        }
+        return render(request, "chat/conversation.html", context)
+
+    def live(self, request: HttpRequest, number: int) -> JsonResponse:
+        """What came after the message `after`, for a page that is open."""
+        conversation = self.conversation_of(request, number)
+        user = signed_in(request)
+        after = request.GET.get("after", "")
+        thread = Thread(conversation, user, after=int(after) if after.isdecimal() else 0)
+        staff.note_presence(conversation, user)
+        if request.GET.get("seen"):
+            staff.note_seen(conversation, thread.newest_id)
+        return JsonResponse(
+            {
+                "html": render_to_string("chat/messages.html", {"thread": thread}, request),
+                "newest": thread.newest_id,
+                "colleagues": staff.colleagues_at(conversation, user),
+            }
+        )
 
     def reply(self, request: HttpRequest, number: int) -> HttpResponse:
-        """Answer the guest, or hand the conversation back to the AI."""
-        conversation = get_object_or_404(self.get_queryset(request), pk=number)
+        conversation = self.conversation_of(request, number)
         form = ReplyForm(request.POST)
-        if "hand_back" in request.POST:
-            staff.hand_back(conversation)
-            messages.success(request, gettext("The AI answers this guest again."))
-        elif form.is_valid():
+        if form.is_valid():
             self.send(request, conversation, form)
         else:
             messages.error(request, gettext("Nothing was sent: write up to 4,000 characters."))
@@ -106,8 +183,113 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             ended = gettext("But his session has ended: he may not see it any more.")
             messages.warning(request, ended)
 
+    def act(self, request: HttpRequest, number: int) -> HttpResponse:
+        """One of the buttons beside the conversation; its name says which."""
+        conversation = self.conversation_of(request, number)
+        user = signed_in(request)
+        match request.POST.get("action"):
+            case "take_over":
+                staff.take_over(conversation)
+                messages.success(request, gettext("The AI leaves this guest to you for an hour."))
+            case "hand_back":
+                staff.hand_back(conversation)
+                messages.success(request, gettext("The AI answers this guest again."))
+            case "resolve":
+                staff.resolve_all(conversation, user)
+                messages.success(request, gettext("Resolved."))
+            case "note":
+                text = request.POST.get("text", "").strip()[:NOTE_LENGTH]
+                if text:
+                    StaffNote.objects.create(conversation=conversation, author=user, text=text)
+            case "translate":
+                self.translate(request, conversation)
+            case "make_faq":
+                return self.make_faq(request, conversation)
+        return redirect("admin:chat_conversation_change", number)
 
-class EscalationForm(ModelForm):
+    def translate(self, request: HttpRequest, conversation: Conversation) -> None:
+        asked = conversation.messages.filter(role=Message.Role.USER, staff_text="")
+        foreign = asked.exclude(language=conversation.facility.language)
+        made = [translate_for_staff(message) for message in foreign.order_by("-pk")[:5]]
+        if made and not any(made):
+            messages.error(request, gettext("The AI provider could not translate it just now."))
+
+    def make_faq(self, request: HttpRequest, conversation: Conversation) -> HttpResponse:
+        """Open a new FAQ with a question of the guest and, where there is one, staff's answer."""
+        rows = conversation.messages.filter(role=Message.Role.USER)
+        number = request.POST.get("message", "")
+        question = get_object_or_404(rows, pk=int(number) if number.isdecimal() else 0)
+        later = conversation.messages.filter(role=Message.Role.STAFF, pk__gt=question.pk)
+        answer = later.order_by("pk").first()
+        own = conversation.facility.language
+        texts: dict[str, dict[str, str]] = {}
+        texts[question.language] = {
+            "question": question.content[:500],
+            "answer": answer.content if answer and answer.language == question.language else "",
+        }
+        if own != question.language:
+            texts[own] = {
+                "question": question.staff_text[:500],
+                "answer": (answer.staff_text or answer.content) if answer else "",
+            }
+        request.session[FAQ_DRAFT] = {"facility": conversation.facility_id, "texts": texts}
+        return redirect("admin:faq_faq_add")
+
+
+def canned_replies(conversation: Conversation) -> list[dict[str, str]]:
+    """The inn's ready replies, in the guest's language or else the inn's: `{title, text}`."""
+    replies = []
+    for reply in CannedReply.objects.for_facility(conversation.facility):
+        texts = reply.texts
+        text = texts.get(conversation.language) or texts.get(conversation.facility.language)
+        if text:
+            replies.append({"title": reply.title, "text": text})
+    return replies
+
+
+class CannedReplyForm(forms.ModelForm):
+    """One field a language."""
+
+    class Meta:
+        model = CannedReply
+        fields = ["facility", "title"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for code in LANGUAGES:
+            self.fields[f"text_{code}"].initial = self.instance.texts.get(code, "")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        texts = {code: cleaned.get(f"text_{code}", "").strip() for code in LANGUAGES}
+        self.instance.texts = {code: text for code, text in texts.items() if text}
+        if not self.instance.texts:
+            raise ValidationError(_("Write it in one language at least."))
+        return cleaned
+
+
+for _code, _name in LANGUAGES.items():
+    CannedReplyForm.declared_fields[f"text_{_code}"] = forms.CharField(
+        label=_name,
+        required=False,
+        max_length=REPLY_LENGTH,
+        widget=UnfoldAdminTextareaWidget({"rows": 3, "lang": _code}),
+    )
+
+
+@admin.register(CannedReply)
+class CannedReplyAdmin(OwnedAdmin):
+    form = CannedReplyForm
+    list_display = ["title", "facility", "written_in"]
+    list_select_related = ["facility"]
+    fields = ["facility", "title", *(f"text_{code}" for code in LANGUAGES)]
+
+    @admin.display(description=_("languages"))
+    def written_in(self, reply: CannedReply) -> str:
+        return " ".join(code for code in LANGUAGES if code in reply.texts)
+
+
+class EscalationForm(forms.ModelForm):
     def clean_resolved_at(self) -> datetime | None:
         resolved_at: datetime | None = self.cleaned_data["resolved_at"]
         calls = Escalation.objects.unresolved().filter(
@@ -157,7 +339,7 @@ class EscalationAdmin(OwnedAdmin):
         return False
 
     def save_model(
-        self, request: HttpRequest, obj: Escalation, form: ModelForm, change: bool
+        self, request: HttpRequest, obj: Escalation, form: forms.ModelForm, change: bool
     ) -> None:
         if "resolved_at" in form.changed_data:
             obj.resolved_by = signed_in(request) if obj.resolved_at else None

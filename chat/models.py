@@ -22,6 +22,7 @@ TOKEN_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105
 TOKEN_LENGTH = 4
 MESSAGE_LENGTH = 1000
 REPLY_LENGTH = 4000
+NOTE_LENGTH = 2000
 LOCATION_LENGTH = 50
 SESSION_ID_LENGTH = 100
 
@@ -43,6 +44,21 @@ class ConversationQuerySet(OwnedQuerySet["Conversation"]):
         """Those in which the guest may have done something since then. A session's life is allowed
         for: neither a press of 'contact staff' nor a joined device moves `last_activity_at`."""
         return self.filter(last_activity_at__gte=moment - SESSION_LIFE)
+
+    def for_inbox(self) -> Self:
+        """Whole conversations with what staff see of them in a list: `last_text`, `is_danger`,
+        `is_waiting` (for a person) and `is_unread` (the guest wrote since staff last looked)."""
+        messages = Message.objects.filter(conversation=models.OuterRef("pk"))
+        guest_wrote = messages.filter(
+            role=Message.Role.USER, pk__gt=models.OuterRef("staff_seen_message_id")
+        )
+        open_ones = Escalation.objects.unresolved().filter(conversation=models.OuterRef("pk"))
+        return self.filter(joined=None).annotate(
+            last_text=models.Subquery(messages.order_by("-pk").values("content")[:1]),
+            is_danger=models.Exists(open_ones.filter(trigger_type=Escalation.Trigger.SAFETY)),
+            is_waiting=models.Exists(open_ones),
+            is_unread=models.Exists(guest_wrote),
+        )
 
     def called(self, session_id: str) -> Self:
         """By our own id, or by the one that the guest's device made up (see `client_ref`)."""
@@ -80,6 +96,8 @@ class Conversation(models.Model):
     staff_until = models.DateTimeField(_("staff are answering until"), null=True, blank=True)
     #: The newest message that has reached the guest's device.
     seen_message_id = models.BigIntegerField(default=0, db_default=0, editable=False)
+    #: The newest message that somebody of the staff has had before his eyes.
+    staff_seen_message_id = models.BigIntegerField(default=0, db_default=0, editable=False)
     #: Where answers go that are not seen in the chat, and to what the guest agreed when.
     contact_email = models.EmailField(_("guest's email address"), blank=True, db_default="")
     contact_consent = models.TextField(_("what the guest agreed to"), blank=True, db_default="")
@@ -402,6 +420,56 @@ class Escalation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_trigger_type_display()} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class StaffNoteQuerySet(OwnedQuerySet["StaffNote"]):
+    facility_path = "conversation__facility"
+
+
+class StaffNote(models.Model):
+    """What staff tell each other beside a conversation. No guest and no AI ever reads it."""
+
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, verbose_name=_("conversation"), related_name="notes"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, verbose_name=_("author")
+    )
+    text = models.TextField(_("note"), max_length=NOTE_LENGTH)
+    created_at = models.DateTimeField(_("written"), default=timezone.now)
+
+    objects = StaffNoteQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("note")
+        verbose_name_plural = _("notes")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+
+class CannedReplyQuerySet(OwnedQuerySet["CannedReply"]):
+    pass
+
+
+class CannedReply(models.Model):
+    """A reply that staff send often, in every language that they have written it in."""
+
+    facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
+    title = models.CharField(_("title"), max_length=100)
+    #: language -> text
+    texts = models.JSONField(_("texts"), default=dict)
+
+    objects = CannedReplyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("canned reply")
+        verbose_name_plural = _("canned replies")
+        ordering = ["title", "pk"]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class SessionTokenQuerySet(OwnedQuerySet["SessionToken"]):

@@ -14,10 +14,13 @@ from chat.models import Conversation, Escalation, Message
 from chat.services import lock
 from chat.translation import translate
 from facilities.models import User
+from yadopera import shared_memory
 from yadopera.errors import InvalidRequest, NotFound
 
 #: After the last reply of staff the AI is silent for so long, unless they hand back before.
 STAFF_KEEP_TALKING: Final = timedelta(hours=1)
+#: The page tells every few seconds that it is open.
+PRESENCE_SECONDS: Final = 15
 
 
 def find_conversation(user: User, session_id: str) -> Conversation:
@@ -85,6 +88,12 @@ def sent_before(conversation: Conversation, client_message_id: UUID | None) -> M
     return found
 
 
+def take_over(conversation: Conversation) -> None:
+    """Keep the AI silent while staff look into it; a reply does the same."""
+    until = timezone.now() + STAFF_KEEP_TALKING
+    Conversation.objects.filter(pk=conversation.pk).update(staff_until=until)
+
+
 def hand_back(conversation: Conversation) -> None:
     """Let the AI answer again."""
     whole = conversation.joined or conversation
@@ -102,6 +111,37 @@ def resolve(escalation: Escalation, user: User, notes: str | None = None) -> Esc
     if settled is None:
         raise NotFound("the guest has deleted the conversation")
     return settled
+
+
+def resolve_all(conversation: Conversation, user: User) -> None:
+    """Settle everything that is open: it was answered at the desk, or needs no answer."""
+    conversation.escalations.unresolved().update(resolved_at=timezone.now(), resolved_by=user)
+
+
+def note_seen(conversation: Conversation, message_id: int) -> None:
+    """Somebody of the staff has had this message before his eyes. Danger is not repeated then."""
+    Conversation.objects.filter(pk=conversation.pk, staff_seen_message_id__lt=message_id).update(
+        staff_seen_message_id=message_id
+    )
+    conversation.escalations.filter(message__pk__lte=message_id).acknowledge()
+
+
+# Who else is looking ----------------------------------------------------------------------------
+
+
+def note_presence(conversation: Conversation, user: User) -> None:
+    shared_memory.remember(_presence(conversation, user), True, seconds=PRESENCE_SECONDS)
+
+
+def colleagues_at(conversation: Conversation, user: User) -> list[str]:
+    """Names of others who have this conversation open now; none while Redis is away."""
+    others = User.objects.filter(facilities=conversation.facility_id).exclude(pk=user.pk)
+    here = [other for other in others if shared_memory.recall(_presence(conversation, other))]
+    return [str(other) for other in here]
+
+
+def _presence(conversation: Conversation, user: User) -> str:
+    return f"at-conversation:{conversation.pk}:{user.pk}"
 
 
 def resolve_up_to(conversation: Conversation, message_id: int, user: User) -> None:

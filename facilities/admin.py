@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
 from django.db import models
 from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField
@@ -17,6 +16,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from facilities.models import (
     ChannelKind,
@@ -35,7 +37,7 @@ from facilities.services import renew
 from yadopera.languages import LANGUAGE_CHOICES
 
 
-class OwnedAdmin(admin.ModelAdmin):
+class OwnedAdmin(ModelAdmin):
     """Lists, choices and addresses only of the facilities at which the user works.
 
     Whoever works at a facility may see and change what belongs to it; Django's own permission
@@ -118,7 +120,7 @@ class WeeklyForm(forms.ModelForm):
         label=_("days on which it starts"),
         choices=Weekday.choices,
         initial=list(Weekday.values),
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
 
@@ -127,14 +129,14 @@ class ScheduleForm(WeeklyForm):
         label=_("languages"),
         choices=LANGUAGE_CHOICES,
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("None for all."),
     )
     notify_channels = forms.TypedMultipleChoiceField(
         label=_("channels"),
         choices=ChannelKind.choices,
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("None for all that are set up."),
     )
 
@@ -273,16 +275,18 @@ def attachment(content: bytes, mime_type: str, name: str) -> HttpResponse:
     return HttpResponse(content, content_type=mime_type, headers=headers)
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(TabularInline):
     model = Membership
     extra = 0
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin):
+class UserAdmin(BaseUserAdmin, ModelAdmin):
     """For operators. Django's own permission rows are not used, so they are not shown."""
 
-    add_form = AdminUserCreationForm
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
     ordering = ["email"]
     list_display = ["email", "full_name", "is_active", "is_superuser"]
     list_filter = ["is_active", "is_superuser"]

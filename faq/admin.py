@@ -1,6 +1,6 @@
 """FAQs in the admin, and the starter FAQs of a new facility."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -8,12 +8,17 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import StackedInline, TabularInline
 
 from facilities.admin import FacilityAdmin, OwnedAdmin, signed_in, works_somewhere
 from facilities.models import Facility
 from faq.models import Faq, FaqTranslation, FaqWording
 from faq.services import add_starter_faqs
 from yadopera.ai import get_provider
+
+#: Where in the session a page leaves the texts of a FAQ that it proposes:
+#: `{"facility": id, "texts": {language: {"question", "answer"}}}`.
+FAQ_DRAFT: Final = "faq_draft"
 
 
 class OwnedInline:
@@ -25,12 +30,14 @@ class OwnedInline:
     has_add_permission = has_change_permission = has_delete_permission = has_view_permission
 
 
-class FaqTranslationInline(OwnedInline, admin.StackedInline):
+class FaqTranslationInline(OwnedInline, StackedInline):
     model = FaqTranslation
-    extra = 0
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 0 if obj else len(request.session.get(FAQ_DRAFT, {}).get("texts", {})) or 1
 
 
-class FaqWordingInline(OwnedInline, admin.TabularInline):
+class FaqWordingInline(OwnedInline, TabularInline):
     model = FaqWording
     extra = 0
 
@@ -68,6 +75,24 @@ class FaqAdmin(OwnedAdmin):
             "texts": faq.texts,
         }
         return f"{waiting}: {faq.vector_problem}" if faq.vector_problem else waiting
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A new FAQ begins with what a conversation proposes, where staff come from one."""
+        draft = request.session.get(FAQ_DRAFT, {})
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        return initial | {"facility": draft["facility"]} if draft else initial
+
+    def get_formset_kwargs(
+        self, request: HttpRequest, obj: Faq, inline: Any, prefix: str
+    ) -> dict[str, Any]:
+        kwargs: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
+        draft = request.session.get(FAQ_DRAFT)
+        if draft and not obj.pk and inline.model is FaqTranslation and request.method == "GET":
+            kwargs["initial"] = [
+                {"language": language, **text} for language, text in draft["texts"].items()
+            ]
+            del request.session[FAQ_DRAFT]
+        return kwargs
 
     def save_model(self, request: HttpRequest, obj: Faq, form: ModelForm, change: bool) -> None:
         if not change:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from chat.staff import resolve
 from facilities.admin import OwnedAdmin, ReadOnly, signed_in
@@ -24,13 +25,14 @@ class ChannelForm(forms.ModelForm):
         label=_("address"),
         required=False,
         max_length=500,
+        widget=UnfoldAdminTextInputWidget,
         help_text=ADDRESS_HELP,
     )
     secret = forms.CharField(
         label=_("key"),
         required=False,
         max_length=500,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
         help_text=SECRET_HELP,
     )
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from csp import middleware as csp
+from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
@@ -64,7 +65,16 @@ class XFrameOptionsMiddleware(Inline, clickjacking.XFrameOptionsMiddleware):
 
 
 class CSPMiddleware(Inline, csp.CSPMiddleware):
-    pass
+    """The strict policy of the settings; the admin's theme needs more (docs/architecture.md)."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> csp.PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if request.path.startswith("/admin/") and parts.update is None:
+            # It computes the expressions in its own templates (Alpine), and sizes elements inline.
+            parts.update = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
+        return parts
 
 
 class ErrorShapeMiddleware(Inline):

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
 from environs import Env, EnvError
 
+from yadopera import sidebar
 from yadopera.database_url import parse_database_url
 from yadopera.embedded import Paths
 from yadopera.rate_limit import parse_rate
@@ -163,6 +164,9 @@ CONTENT_SECURITY_POLICY = {
 # Applications -----------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose pages it dresses
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -353,12 +357,17 @@ MAX_JSON_BYTES = 256 * 1024
 #: Bytes of any other body: an uploaded CSV of 5,000 FAQs.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
+# The staff's pages -------------------------------------------------------------------------------
+
+UNFOLD = sidebar.UNFOLD
+
 # Languages and time -----------------------------------------------------------------------------
 
 USE_TZ = True
 TIME_ZONE = "Asia/Tokyo"
 LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", "日本語"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # Static files -----------------------------------------------------------------------------------
 

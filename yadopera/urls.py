@@ -27,6 +27,7 @@ urlpatterns = [
     path("admin/reset/<uidb64>/<token>/", Choose.as_view(), name="password_reset_confirm"),
     path("admin/reset/done/", Chosen.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("f/", include("chat.urls")),
     path("seen/<str:token>", acknowledge, name="acknowledge"),
 ]

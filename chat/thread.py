@@ -1,0 +1,60 @@
+"""A conversation as staff read it: what was said, where each answer came from, and their notes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chat.models import Conversation, Message, StaffNote
+from facilities.models import User
+from faq.models import Faq
+
+
+@dataclass(frozen=True)
+class Source:
+    """A FAQ that an answer came of."""
+
+    pk: int
+    question: str
+
+
+class Thread:
+    """The messages of `conversation` after the message `after`, as `user` may see them."""
+
+    def __init__(self, conversation: Conversation, user: User, *, after: int = 0) -> None:
+        self.conversation = conversation
+        self.user = user
+        self.after = after
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        rows = self.conversation.messages.filter(pk__gt=self.after)
+        return list(rows.select_related("author", "feedback", "escalation"))
+
+    @property
+    def newest_id(self) -> int:
+        return self.messages[-1].pk if self.messages else self.after
+
+    @cached_property
+    def entries(self) -> list[Any]:
+        """Messages and notes in the order of their writing; an answer has its `faqs` with it."""
+        for message in self.messages:
+            ids = message.matched_faq_ids[:1] if message.answering_faq_id else []
+            message.faqs = [self.faqs[pk] for pk in ids if pk in self.faqs]  # type: ignore[attr-defined]
+        return sorted([*self.messages, *self.notes], key=lambda entry: entry.created_at)
+
+    @cached_property
+    def notes(self) -> list[StaffNote]:
+        # A page that asks for what is new has the notes that were there when it was opened.
+        return [] if self.after else list(self.conversation.notes.select_related("author"))
+
+    @cached_property
+    def faqs(self) -> dict[int, Source]:
+        ids = {m.answering_faq_id for m in self.messages if m.answering_faq_id is not None}
+        rows = Faq.objects.for_user(self.user).filter(pk__in=ids).prefetch_related("translations")
+        own = self.conversation.facility.language
+        return {
+            faq.pk: Source(
+                faq.pk, text.question if (text := faq.translation_for(own)) else str(faq)
+            )
+            for faq in rows
+        }
