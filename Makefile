@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test browser lint eval bench chaos clean
+.PHONY: run test browser lint messages eval bench chaos clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,6 +39,11 @@ lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing mi
 	$(BIN)/mypy .
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -m tests.translations
+
+messages: $(VENV)/.installed-dev ## collect what staff read into locale/ (needs gettext), and compile it
+	$(BIN)/python manage.py makemessages --locale ja --no-location --no-wrap
+	@$(BIN)/python -m tests.translations --compile
 
 eval: $(VENV)/.installed ## answer an evaluation set and print its scores: make eval DIR=path
 	@test -n "$(DIR)" || { echo "Which set? make eval DIR=path/to/set"; exit 1; }
