@@ -17,8 +17,8 @@ from chat.models import SESSION_LIFE, Conversation
 from chat.retention import delete_conversation
 from chat.texts import say
 from facilities.models import Facility
-from facilities.qr import qr_data_url, wifi_text
-from facilities.schemas import MAX_ID, LanguageCode, RowIdText, Text
+from facilities.qr import data_url, qr_svg, wifi_text
+from facilities.schemas import MAX_ID, DoneOut, LanguageCode, RowIdText, Text
 from faq.services import shown_faqs, top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
@@ -107,7 +107,9 @@ def post_wifi(
     return {
         "ssid": facility.wifi_ssid,
         "password": facility.wifi_password,
-        "qr_code_url": qr_data_url(wifi_text(facility.wifi_ssid, facility.wifi_password)),
+        "qr_code_url": data_url(
+            qr_svg(wifi_text(facility.wifi_ssid, facility.wifi_password)), "image/svg+xml"
+        ),
     }
 
 
@@ -237,7 +239,7 @@ def get_history(
     }
 
 
-@router.delete("/chat/history/{session_id}", response=schemas.DoneOut, auth=None)
+@router.delete("/chat/history/{session_id}", response=DoneOut, auth=None)
 def delete_history(
     request: HttpRequest,
     response: HttpResponse,

@@ -39,6 +39,11 @@ class ConversationQuerySet(OwnedQuerySet["Conversation"]):
     def alive(self, now: datetime | None = None) -> Self:
         return self.filter(expires_at__gt=now or timezone.now())
 
+    def active_since(self, moment: datetime) -> Self:
+        """Those in which the guest may have done something since then. A session's life is allowed
+        for: neither a press of 'contact staff' nor a joined device moves `last_activity_at`."""
+        return self.filter(last_activity_at__gte=moment - SESSION_LIFE)
+
     def called(self, session_id: str) -> Self:
         """By our own id, or by the one that the guest's device made up (see `client_ref`)."""
         return self.filter(Q(session_id=session_id) | Q(client_ref=session_id))
@@ -95,7 +100,10 @@ class Conversation(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["facility", "-last_activity_at"], name="conversation_recent"),
+            # With the id, so that an inn's messages are found without its conversations' rows.
+            models.Index(
+                fields=["facility", "-last_activity_at"], include=["id"], name="conversation_recent"
+            ),
             models.Index(
                 fields=["client_ref"], condition=~Q(client_ref=None), name="conversation_client"
             ),
@@ -120,6 +128,19 @@ class MessageQuerySet(OwnedQuerySet["Message"]):
 
     def answers(self) -> Self:
         return self.filter(role=Message.Role.ASSISTANT)
+
+    def questions(self) -> Self:
+        """What guests asked; `is_automatic` says whether it was answered without people.
+
+        Everything that a guest writes is a question but for courtesies, which are answered in kind.
+        Answered automatically is one whose reply came of a FAQ, the inn's facts or the model, and
+        that went to nobody besides. One that waits for its reply is a question already; a press of
+        'contact staff' is none.
+        """
+        asked = self.filter(role=Message.Role.USER).exclude(reply__source=Message.Source.MANNERS)
+        return asked.annotate(
+            is_automatic=Q(reply__source__in=Message.ANSWERED_AUTOMATICALLY, escalation=None)
+        )
 
 
 class Message(models.Model):
@@ -147,6 +168,8 @@ class Message(models.Model):
     )
     #: Sources of answers that come of a FAQ, the first of `matched_faq_ids`.
     ANSWERED_BY_FAQ = (Source.FAQ, Source.GENERATED, Source.SCAN_CODE)
+    #: Sources of answers that tell the guest what he asked.
+    ANSWERED_AUTOMATICALLY = (Source.FAQ, Source.GENERATED, Source.FACT)
 
     role = models.CharField(_("by"), max_length=10, choices=Role)
     content = models.TextField(_("text"), max_length=REPLY_LENGTH)
@@ -200,6 +223,20 @@ class Message(models.Model):
             models.Index(fields=["conversation", "id"], name="message_in_order"),
             models.Index(fields=["created_at"], condition=Q(role="staff"), name="message_of_staff"),
             models.Index(fields=["created_at"], condition=Q(role="user"), name="message_of_guest"),
+            # For the statistics: an inn's rows lie scattered among those of all inns, so that what
+            # is counted is read from the index alone.
+            models.Index(
+                fields=["conversation", "created_at"],
+                include=["id", "language"],
+                condition=Q(role="user"),
+                name="message_counted",
+            ),
+            models.Index(
+                fields=["reply_to"],
+                include=["source", "ai_confidence", "response_time_ms"],
+                condition=~Q(reply_to=None),
+                name="message_reply_counted",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -214,6 +251,15 @@ class Message(models.Model):
 
 class GuestFeedbackQuerySet(OwnedQuerySet["GuestFeedback"]):
     facility_path = "facility"
+
+    def negative(self) -> Self:
+        return self.filter(feedback_type=GuestFeedback.Type.NEGATIVE)
+
+    def about_the_same(self, vote: "GuestFeedback") -> Self:
+        """The votes on the answers of one FAQ; on an answer that is of none, only its own."""
+        if vote.faq_id is None:
+            return self.filter(pk=vote.pk)
+        return self.filter(facility=vote.facility_id, faq_id=vote.faq_id)
 
 
 class GuestFeedback(models.Model):
@@ -232,6 +278,8 @@ class GuestFeedback(models.Model):
     faq_id = models.BigIntegerField(null=True, editable=False)
     guest = models.BigIntegerField(null=True, editable=False)
     feedback_type = models.CharField(_("vote"), max_length=10, choices=Type)
+    #: When staff said that there is nothing to mend; a new vote makes it None again.
+    ignored_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("given"), auto_now_add=True)
 
     objects = GuestFeedbackQuerySet.as_manager()
@@ -340,6 +388,15 @@ class Escalation(models.Model):
             ),
             models.CheckConstraint(
                 name="escalation_mode_known", condition=Q(mode__in=["normal", "early"])
+            ),
+        ]
+        indexes = [
+            # Few of all that there ever were, the latest at its end.
+            models.Index(
+                fields=["id"],
+                include=["conversation", "trigger_type"],
+                condition=Q(resolved_at=None),
+                name="escalation_open",
             ),
         ]
 

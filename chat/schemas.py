@@ -4,26 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from ninja import Schema
 from pydantic import AfterValidator, StringConstraints
 
 from chat.models import LOCATION_LENGTH, MESSAGE_LENGTH, SESSION_ID_LENGTH, Message
-from facilities.schemas import LanguageCode, RowId, Text
+from facilities.schemas import DoneOut, EmailAddress, LanguageCode, RowId, Text
 
 
 def not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
-    return text
-
-
-def email_address(text: str) -> str:
-    try:
-        validate_email(text)
-    except ValidationError:
-        raise ValueError("must be an email address") from None
     return text
 
 
@@ -74,7 +64,7 @@ class MessageOut(Schema):
 class StoredMessageOut(MessageOut):
     """A message as it is found again."""
 
-    #: On a question: the id that the device gave it.
+    #: On a question, or a reply of staff: the id that the device gave it.
     client_message_id: UUID | None
     #: On an answer: the guest's vote.
     feedback: Literal["positive", "negative"] | None
@@ -147,15 +137,10 @@ class EscalateOut(Schema):
     message: str
 
 
-class DoneOut(Schema):
-    success: bool
-    message: str
-
-
 class EmailIn(Schema):
     facility_id: RowId
     session_id: SessionId
-    email: Annotated[Text, StringConstraints(max_length=254), AfterValidator(email_address)]
+    email: EmailAddress
     #: Must be true: the guest has read and agreed.
     consent: Literal[True]
 

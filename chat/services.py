@@ -16,7 +16,14 @@ from chat import answering, generation
 from chat.alarm import likeliest_danger
 from chat.language import detect_language
 from chat.live import announce
-from chat.models import Conversation, ConversationQuerySet, Escalation, GuestFeedback, Message
+from chat.models import (
+    LOCATION_LENGTH,
+    Conversation,
+    ConversationQuerySet,
+    Escalation,
+    GuestFeedback,
+    Message,
+)
 from chat.safety import find_emergency
 from chat.sessions import find_conversation, start_conversation
 from chat.signals import escalated
@@ -268,6 +275,9 @@ def arrival(message: GuestMessage, facility: Facility, *, language: str) -> dict
         keys = SiteKey.objects.for_facility(facility).valid()
         if key := keys.filter(key=message.site_key).first():
             fields["site_key"] = key
+            # An address may say only what kind of place it is; the code knows which.
+            if not message.location or message.location == key.location:
+                fields["location"] = key.place[:LOCATION_LENGTH]
     return fields
 
 
@@ -419,6 +429,7 @@ def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> 
             "feedback_type": feedback_type,
             "faq_id": answer.answering_faq_id,
             "guest": conversation.pk,
+            "ignored_at": None,
         },
     )
     if answer.answering_faq_id is not None:

@@ -2,17 +2,19 @@
 
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chat.live import announce
 from chat.models import Conversation, Escalation, Message
 from chat.services import lock
 from chat.translation import translate
 from facilities.models import User
-from yadopera.errors import NotFound
+from yadopera.errors import InvalidRequest, NotFound
 
 #: After the last reply of staff the AI is silent for so long, unless they hand back before.
 STAFF_KEEP_TALKING: Final = timedelta(hours=1)
@@ -28,15 +30,23 @@ def find_conversation(user: User, session_id: str) -> Conversation:
 
 
 def reply(
-    conversation: Conversation, user: User, content: str, *, answers_up_to: int | None = None
+    conversation: Conversation,
+    user: User,
+    content: str,
+    *,
+    answers_up_to: int | None = None,
+    client_message_id: UUID | None = None,
 ) -> Message:
     """Answer the guest, in his language where a provider translates; both texts are kept.
 
     It resolves what was open up to the message `answers_up_to`, the last that the author has seen
     (now, when he does not say), and silences the AI for a while. The translation
-    is made before anything is locked: it may take seconds. Raises NotFound when the guest has
-    deleted the conversation meanwhile.
+    is made before anything is locked: it may take seconds. One sent twice (same
+    `client_message_id`) is stored once. Raises NotFound when the guest has deleted the
+    conversation meanwhile.
     """
+    if before := sent_before(conversation, client_message_id):
+        return before
     facility = conversation.facility
     if answers_up_to is None:
         newest = conversation.messages.order_by("-pk").values_list("pk", flat=True).first()
@@ -47,6 +57,8 @@ def reply(
             conversation = lock(conversation)
         except Conversation.DoesNotExist:
             raise NotFound("the guest has deleted the conversation") from None
+        if before := sent_before(conversation, client_message_id):
+            return before  # while this one was translated
         message = Message.objects.create(
             conversation=conversation,
             role=Message.Role.STAFF,
@@ -54,12 +66,23 @@ def reply(
             staff_text=content if translated else "",
             language=conversation.language if translated else facility.language,
             author=user,
+            client_message_id=client_message_id,
         )
         conversation.staff_until = timezone.now() + STAFF_KEEP_TALKING
         conversation.save(update_fields=["staff_until"])
         resolve_up_to(conversation, answers_up_to, user)
         announce(conversation)
     return message
+
+
+def sent_before(conversation: Conversation, client_message_id: UUID | None) -> Message | None:
+    """The reply of staff with this id. Raises InvalidRequest for the id of a guest's message."""
+    if client_message_id is None:
+        return None
+    found = conversation.messages.filter(client_message_id=client_message_id).first()
+    if found and found.role != Message.Role.STAFF:
+        raise InvalidRequest(text=gettext("Another message has this id: make up a new one."))
+    return found
 
 
 def hand_back(conversation: Conversation) -> None:

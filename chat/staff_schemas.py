@@ -1,13 +1,15 @@
-"""What the staff API accepts and returns of questions that people must answer."""
+"""What the staff API accepts and returns of conversations: what people must answer, and what guests
+thought of the answers."""
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 from ninja import Schema
 from pydantic import AfterValidator, StringConstraints
 
 from chat.models import REPLY_LENGTH, Escalation
-from chat.schemas import MessageOut, not_blank
+from chat.schemas import StoredMessageOut, not_blank
 from facilities.models import EscalationMode
 from facilities.schemas import LanguageCode, Text
 
@@ -59,7 +61,7 @@ class EscalationOut(Schema):
 
 class EscalationListOut(Schema):
     escalations: list[EscalationOut]
-    #: How many are listed.
+    #: How many there are of those asked for, on this page or not.
     total: int
     #: How many are open, listed or not.
     unresolved: int
@@ -87,10 +89,29 @@ class ReplyIn(Schema):
         StringConstraints(min_length=1, max_length=REPLY_LENGTH),
         AfterValidator(not_blank),
     ]
+    #: Made up by the app, so that a reply sent twice is stored once.
+    client_message_id: UUID | None = None
 
 
 class ReplyOut(Schema):
     success: bool
     session_id: str
     #: As the guest reads it: translated, where the AI provider could.
-    message: MessageOut
+    message: StoredMessageOut
+
+
+class LowRatedOut(Schema):
+    #: The newest answer of those that are meant.
+    message_id: int
+    question: str
+    answer: str
+    #: Guests who said that it did not help, since it was last ignored.
+    negative_count: int
+
+
+class FeedbackStatsOut(Schema):
+    positive_count: int
+    negative_count: int
+    #: 0 to 1; 0 without a vote.
+    positive_rate: float
+    low_rated_answers: list[LowRatedOut]

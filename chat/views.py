@@ -16,6 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from chat.models import MESSAGE_LENGTH
 from chat.texts import page_words, say
 from facilities.models import Facility
+from facilities.services import count_scan
 from faq.services import top_questions
 from yadopera.languages import LANGUAGES, match_language, negotiate_language
 
@@ -77,7 +78,18 @@ def guest_page(request: HttpRequest, slug: str) -> HttpResponse:
             samesite="Lax",
             secure=settings.GUEST_COOKIE_SECURE,
         )
+    if is_scan(request):
+        count_scan(facility, key=request.GET["k"])
     return framed_by(facility, response)
+
+
+def is_scan(request: HttpRequest) -> bool:
+    """Whether somebody has opened the address of a code: no browser that looks ahead, and no guest
+    who has the page in another language now."""
+    headers = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+    looks_ahead = any("prefetch" in header for header in headers)
+    holds_key = "k" in request.GET and "language" not in request.GET
+    return request.method == "GET" and holds_key and not looks_ahead
 
 
 def open_facility(slug: str) -> Facility:

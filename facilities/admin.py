@@ -1,16 +1,22 @@
-"""The base of every tenant-owned admin, and the admin of people and keys."""
+"""The base of every tenant-owned admin, and the admin of people and QR codes."""
 
-from typing import Any, cast
+import mimetypes
+from typing import Any, Final, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db import models
 from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
 from facilities.models import (
     ChannelKind,
@@ -18,10 +24,14 @@ from facilities.models import (
     Facility,
     Membership,
     SiteKey,
+    SiteKeyQuerySet,
     StaffAbsence,
     User,
     Weekday,
 )
+from facilities.posters import GETA, Paper, make_posters, missing_characters, picture_of
+from facilities.qr import data_url
+from facilities.services import renew
 from yadopera.languages import LANGUAGE_CHOICES
 
 
@@ -145,9 +155,122 @@ class EscalationScheduleAdmin(OwnedAdmin):
 
 @admin.register(SiteKey)
 class SiteKeyAdmin(OwnedAdmin):
-    list_display = ["facility", "location", "created_at", "revoked_at"]
+    list_display = ["place", "facility", "scan_count", "last_scan_at", "created_at", "revoked_at"]
     list_select_related = ["facility"]
-    readonly_fields = ["key", "created_at"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    fields = ["facility", "location", "name", "include_session_token"]
+    readonly_fields = [
+        "code",
+        "address",
+        "downloads",
+        "scan_count",
+        "last_scan_at",
+        "created_at",
+        "revoked_at",
+    ]
+    actions = ["print_a4", "print_a6", "print_cards", "renew", "revoke"]
+
+    #: What a code can be fetched as, and what staff read on the link.
+    DOWNLOADS: Final = {
+        "png": "PNG",
+        "svg": "SVG",
+        Paper.A4: _("poster A4 (PDF)"),
+        Paper.A6: _("poster A6 (PDF)"),
+        Paper.CARD: _("card 91 × 55 mm (PDF)"),
+    }
+
+    def get_fields(self, request: HttpRequest, obj: SiteKey | None = None) -> list[Any]:
+        return [*super().get_fields(request, obj), *(self.readonly_fields if obj else [])]
+
+    def get_urls(self) -> list[Any]:
+        download = self.admin_site.admin_view(require_safe(self.download))
+        name = "facilities_sitekey_download"
+        return [path("<int:number>/print/<slug:kind>", download, name=name), *super().get_urls()]
+
+    @admin.display(description=_("place"), ordering="location")
+    def place(self, site_key: SiteKey) -> str:
+        return site_key.place_label
+
+    @admin.display(description=_("address"))
+    def address(self, site_key: SiteKey) -> str:
+        return site_key.address
+
+    @admin.display(description=_("QR code"))
+    def code(self, site_key: SiteKey) -> str:
+        url = data_url(*picture_of(site_key, "svg"))
+        return format_html('<img src="{}" width="200" height="200" alt="">', url)
+
+    @admin.display(description=_("to print"))
+    def downloads(self, site_key: SiteKey) -> str:
+        if site_key.revoked_at:
+            return gettext("Nothing: this code is revoked.")
+        links = (
+            (reverse("admin:facilities_sitekey_download", args=[site_key.pk, kind]), label)
+            for kind, label in self.DOWNLOADS.items()
+        )
+        shown = format_html_join(" · ", '<a href="{}">{}</a>', links)
+        return format_html("{}<br>{}", shown, missing_from_print([site_key]))
+
+    def download(self, request: HttpRequest, number: int, kind: str) -> HttpResponse:
+        site_key = get_object_or_404(self.get_queryset(request), pk=number, revoked_at=None)
+        if kind not in self.DOWNLOADS:
+            raise Http404
+        content, mime_type = picture_of(site_key, kind)
+        suffix = mimetypes.guess_extension(mime_type)
+        return attachment(content, mime_type, f"{site_key.facility.slug}-{number}-{kind}{suffix}")
+
+    @admin.action(description=_("Print: posters A4"))
+    def print_a4(self, request: HttpRequest, keys: SiteKeyQuerySet) -> HttpResponse | None:
+        return self.print_all(request, keys, Paper.A4)
+
+    @admin.action(description=_("Print: posters A6"))
+    def print_a6(self, request: HttpRequest, keys: SiteKeyQuerySet) -> HttpResponse | None:
+        return self.print_all(request, keys, Paper.A6)
+
+    @admin.action(description=_("Print: cards, ten on a sheet A4"))
+    def print_cards(self, request: HttpRequest, keys: SiteKeyQuerySet) -> HttpResponse | None:
+        return self.print_all(request, keys, Paper.CARDS)
+
+    def print_all(
+        self, request: HttpRequest, keys: SiteKeyQuerySet, paper: Paper
+    ) -> HttpResponse | None:
+        site_keys = list(keys.valid().select_related("facility"))
+        if not site_keys:
+            messages.error(request, gettext("Nothing to print: these codes are revoked."))
+            return None
+        if missing := missing_from_print(site_keys):
+            messages.warning(request, missing)
+        return attachment(make_posters(site_keys, paper), "application/pdf", f"qr-{paper}.pdf")
+
+    @admin.action(description=_("Renew: a new code, the old one counts no more"))
+    def renew(self, request: HttpRequest, keys: SiteKeyQuerySet) -> None:
+        count = sum(renew(site_key) is not None for site_key in keys)
+        text = ngettext(
+            "%d code is new: print it and hang it up.",
+            "%d codes are new: print them and hang them up.",
+            count,
+        )
+        messages.success(request, text % count)
+
+    @admin.action(description=_("Revoke: whoever scans it is not at the inn"))
+    def revoke(self, request: HttpRequest, keys: SiteKeyQuerySet) -> None:
+        count = keys.revoke()
+        text = ngettext("%d code is revoked.", "%d codes are revoked.", count)
+        messages.success(request, text % count)
+
+
+def missing_from_print(site_keys: list[SiteKey]) -> str:
+    """What staff are told of characters that no font has; nothing when there are none."""
+    missing = dict.fromkeys("".join(map(missing_characters, site_keys)))
+    if not missing:
+        return ""
+    text = gettext("No font has these characters, and %(mark)s is printed instead: %(characters)s")
+    return text % {"mark": GETA, "characters": " ".join(missing)}
+
+
+def attachment(content: bytes, mime_type: str, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=mime_type, headers=headers)
 
 
 class MembershipInline(admin.TabularInline):

@@ -4,11 +4,21 @@ from typing import cast
 
 from django.contrib import auth
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from ninja import Router
 
+from facilities import services
 from facilities.models import ACCESS_TOKEN_LIFE, AccessToken, Membership, User
-from facilities.schemas import LoginIn, LoginOut, UserOut
-from facilities.services import sign_out
+from facilities.schemas import (
+    DoneOut,
+    ForgottenIn,
+    LoginIn,
+    LoginOut,
+    PasswordIn,
+    ResetIn,
+    UserOut,
+)
+from facilities.tasks import queue_reset_link
 from yadopera.errors import Unauthorized
 from yadopera.rate_limit import enforce
 
@@ -40,10 +50,50 @@ def me(request: HttpRequest) -> dict[str, object]:
 @router.post("/logout")
 def logout(request: HttpRequest) -> dict[str, bool]:
     """Revoke the bearer token of this request, or end the admin's session."""
-    if not request.headers.get("Authorization"):
+    if not bearer_secret(request):
         auth.logout(request)
-    sign_out(request.headers.get("Authorization", "").partition(" ")[2])
+    services.sign_out(bearer_secret(request))
     return {"success": True}
+
+
+@router.put("/password", response=DoneOut)
+def change_password(request: HttpRequest, payload: PasswordIn) -> dict[str, str]:
+    """A new password, which ends every other session and token of the caller."""
+    user = cast(User, request.user)
+    # Whoever found a signed-in device would otherwise try a hundred passwords a minute.
+    enforce(request, "login", session=user.email)
+    services.change_password(
+        user=user,
+        current=payload.current_password,
+        new=payload.new_password,
+        keep=bearer_secret(request),
+    )
+    if not bearer_secret(request):
+        auth.update_session_auth_hash(request, user)
+    return {"message": gettext("Your password was changed.")}
+
+
+@router.post("/password-reset", response=DoneOut, auth=None)
+def request_reset(request: HttpRequest, payload: ForgottenIn) -> dict[str, str]:
+    """Mail a link for a new password, where there is such an account: the answer does not tell."""
+    enforce(request, "password_reset", session=payload.email.lower())
+    queue_reset_link(payload.email)
+    return {
+        "message": gettext("If there is an account with this address, it is sent a link by email.")
+    }
+
+
+@router.post("/password-reset/confirm", response=DoneOut, auth=None)
+def confirm_reset(request: HttpRequest, payload: ResetIn) -> dict[str, str]:
+    """A new password, by the link of the mail: once, within a day. Ends all sessions and tokens."""
+    enforce(request, "login")
+    services.reset_password(link=payload.token, new=payload.new_password)
+    return {"message": gettext("Your password was changed. Sign in with the new one.")}
+
+
+def bearer_secret(request: HttpRequest) -> str:
+    """Empty for the admin's session."""
+    return request.headers.get("Authorization", "").partition(" ")[2]
 
 
 def user_out(user: User) -> dict[str, object]:

@@ -5,8 +5,10 @@ import re
 import secrets
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, Self, TypeVar
+from urllib.parse import urlencode
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import (
     AbstractBaseUser,
     AnonymousUser,
@@ -18,6 +20,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +28,8 @@ from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 
 #: Seven days, as the staff app of v0.3 expects.
 ACCESS_TOKEN_LIFE = timedelta(seconds=604_800)
+#: Of a room or of a place that is the inn's own.
+PLACE_NAME_LENGTH = 50
 
 
 class UserManager(BaseUserManager["User"]):
@@ -66,11 +71,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.full_name or self.email
 
-    def set_password(self, raw_password: str | None) -> None:
-        """A new password ends every bearer token: whoever stole one is out."""
+    def set_password(self, raw_password: str | None, *, keep: str = "") -> None:
+        """A new password ends every bearer token but `keep`, the caller's own: whoever stole one
+        is out."""
         super().set_password(raw_password)
         if self.pk:
-            AccessToken.objects.filter(user=self).delete()
+            others = AccessToken.objects.filter(user=self)
+            others.exclude(digest=AccessToken.digest_of(keep)).delete()
 
 
 class FacilityQuerySet(models.QuerySet["Facility"]):
@@ -84,6 +91,13 @@ class FacilityQuerySet(models.QuerySet["Facility"]):
         if user.is_superuser:
             return self.all()
         return self.filter(members=user)
+
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """Those of them whose settings `user` may change."""
+        mine = self.for_user(user)
+        if user.is_superuser:
+            return mine
+        return mine.filter(membership__user=user, membership__role=Membership.Role.OWNER)
 
     def open(self) -> Self:
         """Those whose guests may ask."""
@@ -108,7 +122,8 @@ class OwnedQuerySet(models.QuerySet[Row]):
 
 
 def validate_timezone(name: str) -> None:
-    if name not in available_timezones():
+    # 'localtime' is the machine's own, of which the database knows nothing.
+    if name == "localtime" or name not in available_timezones():
         raise ValidationError(
             _("%(name)s is no time zone; use a name such as Asia/Tokyo."), params={"name": name}
         )
@@ -419,26 +434,105 @@ class SiteKeyQuerySet(OwnedQuerySet["SiteKey"]):
     def valid(self) -> Self:
         return self.filter(revoked_at=None)
 
+    def revoke(self) -> int:
+        """Let these keys open nothing any more. How many did until now."""
+        return self.valid().update(revoked_at=timezone.now())
+
 
 class SiteKey(models.Model):
-    """The secret of a QR code that hangs in the inn: who knows it has stood in front of it."""
+    """The secret of a QR code that hangs in the inn: who knows it has stood in front of it.
+
+    A place has one code, printed as often as one likes; a renewed one leaves the old key behind,
+    revoked, so that conversations still tell where they began.
+    """
+
+    class Place(models.TextChoices):
+        ENTRANCE = "entrance", _("entrance")
+        ROOM = "room", _("room")
+        KITCHEN = "kitchen", _("kitchen")
+        LOUNGE = "lounge", _("lounge")
+        CUSTOM = "custom", _("another place")
+
+    #: An inn has several of these, told apart by a name; one code may serve all rooms.
+    NAMED: ClassVar = {Place.ROOM, Place.CUSTOM}
 
     facility = models.ForeignKey(
         Facility, models.CASCADE, verbose_name=_("facility"), related_name="site_keys"
     )
     key = models.CharField(_("key"), max_length=32, unique=True, default=new_site_key)
-    location = models.CharField(_("place"), max_length=50, blank=True)
+    location = models.CharField(_("place"), max_length=10, choices=Place, default=Place.ENTRANCE)
+    name = models.CharField(
+        _("room number or name"),
+        max_length=PLACE_NAME_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of a room or of another place; a room's number is enough."),
+    )
+    #: As v0.3 has it, a wish: the page offers that to everybody, and no code holds a guest's token.
+    include_session_token = models.BooleanField(
+        _("offer to continue on another device"), default=False, db_default=False
+    )
+    scan_count = models.PositiveIntegerField(_("scans"), default=0, db_default=0, editable=False)
+    last_scan_at = models.DateTimeField(_("last scan"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     objects = SiteKeyQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("site key")
-        verbose_name_plural = _("site keys")
+        verbose_name = _("QR code")
+        verbose_name_plural = _("QR codes")
+        ordering = ["facility", "location", "name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="site_key_place_named",
+                condition=models.Q(location__in=["entrance", "kitchen", "lounge"], name="")
+                | models.Q(location="room")
+                | models.Q(location="custom") & ~models.Q(name=""),
+            ),
+            models.UniqueConstraint(
+                name="site_key_once_a_place",
+                fields=["facility", "location", "name"],
+                condition=models.Q(revoked_at=None),
+                violation_error_message=_("This place has a code already."),
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.facility}: {self.location}"
+        return f"{self.facility}: {self.place_label}"
+
+    def clean(self) -> None:
+        if self.location not in self.NAMED:
+            self.name = ""
+        elif self.location == self.Place.CUSTOM and not self.name:
+            raise ValidationError({"name": _("Which one? Give its name.")})
+        # A form checks no rule that speaks of a field which it does not have, as `revoked_at`.
+        self.validate_constraints()
+
+    @property
+    def place_label(self) -> str:
+        """The place in the reader's language."""
+        if self.location == self.Place.CUSTOM:
+            return self.name
+        return f"{self.get_location_display()} {self.name}".strip()
+
+    @property
+    def place(self) -> str:
+        """The place as conversations name it: entrance, room-201, or the inn's own word."""
+        if self.location == self.Place.CUSTOM:
+            return self.name
+        return f"{self.location}-{self.name}" if self.name else self.location
+
+    @property
+    def address(self) -> str:
+        """What the code holds: the guest's page, opened at the inn."""
+        # In an address a kanji takes nine characters, and a code that holds more has finer dots.
+        # The key tells the place anyway.
+        location = self.place if self.place.isascii() else self.location
+        path = reverse("chat:guest_page", args=[self.facility.slug])
+        query = urlencode({"location": location, "k": self.key})
+        return f"{settings.PUBLIC_BASE_URL}{path}?{query}"
 
 
 class AccessTokenQuerySet(models.QuerySet["AccessToken"]):

@@ -1,4 +1,5 @@
-"""The staff API of an inn's own settings: when an answer must be how sure, and who is told."""
+"""The staff API of an inn's own settings: its facts, who is there when, when an answer must be how
+sure, and who is told."""
 
 from typing import Annotated, cast
 
@@ -6,15 +7,26 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Path, Router, Status
+from ninja import Path, Query, Router, Status
 
-from facilities.models import EscalationSchedule, Facility, Membership, User
-from facilities.schemas import RowIdText, ScheduleChange, ScheduleIn, ScheduleOut
-from yadopera.errors import NotFound
+from facilities.models import EscalationSchedule, Facility, Membership, StaffAbsence, User
+from facilities.schemas import (
+    Page,
+    RowIdText,
+    ScheduleChange,
+    ScheduleIn,
+    ScheduleOut,
+    SettingsChange,
+    SettingsOut,
+)
+from facilities.services import change_settings
+from yadopera.errors import Forbidden, NotFound
 
 router = Router(tags=["staff"])
 
 ScheduleId = Annotated[RowIdText, Path()]
+#: Without it, the first facility at which the caller works.
+ChosenId = Annotated[RowIdText | None, Query()]
 
 
 def chosen_facility(user: User, facility_id: int | None) -> Facility:
@@ -32,10 +44,35 @@ def chosen_facility(user: User, facility_id: int | None) -> Facility:
     return found
 
 
+@router.get("/facility/settings", response=SettingsOut)
+def get_settings(request: HttpRequest, facility_id: ChosenId = None) -> dict[str, object]:
+    """The inn's facts, the Wi-Fi password among them, and when nobody is awake."""
+    return settings_out(chosen_facility(cast(User, request.user), facility_id))
+
+
+@router.put("/facility/settings", response=SettingsOut)
+def put_settings(
+    request: HttpRequest, payload: SettingsChange, facility_id: ChosenId = None
+) -> dict[str, object]:
+    """Change what is given; for owners."""
+    user = cast(User, request.user)
+    facility = chosen_facility(user, facility_id)
+    if not Facility.objects.owned_by(user).filter(pk=facility.pk).exists():
+        raise Forbidden("for owners")
+    return settings_out(
+        change_settings(facility=facility, facts=payload.facts(), absences=payload.absences())
+    )
+
+
+def settings_out(facility: Facility) -> dict[str, object]:
+    absences = StaffAbsence.objects.for_facility(facility)
+    return {"facility": facility, "staff_absence_periods": absences}
+
+
 @router.get("/escalation-schedule", response=list[ScheduleOut])
-def list_schedules(request: HttpRequest) -> QuerySet[EscalationSchedule]:
+def list_schedules(request: HttpRequest, page: Query[Page]) -> QuerySet[EscalationSchedule]:
     """The schedules of the facilities at which the caller works."""
-    return EscalationSchedule.objects.for_user(request.user)
+    return page.of(EscalationSchedule.objects.for_user(request.user))
 
 
 @router.post("/escalation-schedule", response={201: ScheduleOut})

@@ -14,6 +14,7 @@ from faq.vectors import DIMENSIONS, to_vector
 from yadopera.ai import EMBEDDING_DIMENSIONS
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES, nearest_languages
 
+KEY_LENGTH = 100
 QUESTION_LENGTH = 500
 ANSWER_LENGTH = 2000
 #: The views of `faq.understanding.Meaning` that a text is found by.
@@ -50,7 +51,7 @@ class Faq(models.Model):
     )
     category = models.CharField(_("category"), max_length=20, choices=Category)
     intent_key = models.CharField(
-        _("key"), max_length=100, help_text=_("Names the question in files and statistics.")
+        _("key"), max_length=KEY_LENGTH, help_text=_("Names the question in files and statistics.")
     )
     priority = models.PositiveSmallIntegerField(
         _("priority"), default=3, help_text=_("1 to 5; 5 is offered first.")

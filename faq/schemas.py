@@ -1,8 +1,76 @@
-"""What the staff API returns of FAQs."""
+"""What the staff API accepts and returns of FAQs."""
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from ninja import Schema
+from ninja import Field, Schema
+from pydantic import AfterValidator, StrictBool, StringConstraints
+
+from facilities.models import Facility
+from facilities.schemas import LanguageCode, NoNul, RowId
+from faq.models import ANSWER_LENGTH, KEY_LENGTH, QUESTION_LENGTH, Faq
+from yadopera.languages import LANGUAGES
+
+Key = Annotated[str, StringConstraints(strip_whitespace=True, max_length=KEY_LENGTH), NoNul]
+Question = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=QUESTION_LENGTH),
+    NoNul,
+]
+Answer = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=ANSWER_LENGTH),
+    NoNul,
+]
+Priority = Annotated[int, Field(strict=True, ge=1, le=5)]
+
+
+class FaqTextIn(Schema):
+    language: LanguageCode
+    question: Question
+    answer: Answer
+
+
+def one_a_language(texts: list[FaqTextIn]) -> list[FaqTextIn]:
+    if len({text.language for text in texts}) < len(texts):
+        raise ValueError("must name each language once")
+    return texts
+
+
+Translations = Annotated[
+    list[FaqTextIn], Field(max_length=len(LANGUAGES)), AfterValidator(one_a_language)
+]
+
+
+class FaqChange(Schema):
+    """What is left out, or null, stays as it is; so do texts in languages that are not named."""
+
+    category: Faq.Category | None = None
+    #: An empty one counts as left out.
+    intent_key: Key | None = None
+    translations: Translations | None = None
+    priority: Priority | None = None
+    is_active: StrictBool | None = None
+    visibility: Facility.Visibility | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What was given, as the services take it."""
+        given = {name: getattr(self, name) for name in FaqChange.model_fields}
+        given["intent_key"] = given["intent_key"] or None
+        texts = given.pop("translations")
+        if texts is not None:
+            given["texts"] = {text.language: (text.question, text.answer) for text in texts}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class FaqIn(FaqChange):
+    """Without a key it gets one of its own; without a visibility, an answer that tells the Wi-Fi
+    password is for guests at the inn."""
+
+    #: Without it, the first facility at which the caller works.
+    facility_id: RowId | None = None
+    category: Faq.Category
+    translations: Annotated[Translations, Field(min_length=1)]
 
 
 class FaqTranslationOut(Schema):
@@ -38,3 +106,33 @@ class FaqListOut(Schema):
     total: int
     #: v0.3 filled a new facility in the background; here FAQs exist once the facility does.
     is_initializing: bool = False
+
+
+class UploadErrorOut(Schema):
+    #: On which the row starts; the header is on the first.
+    line: int | None
+    #: Empty when the row as a whole is wrong.
+    column: str
+    message: str
+
+
+class UploadWarningOut(Schema):
+    line: int
+    intent_key: str
+    message: str
+
+
+class UploadOut(Schema):
+    """Either everything new is stored, or, with any bad row, nothing."""
+
+    success_count: int
+    #: Bad rows; one may be in `errors` several times.
+    failure_count: int
+    total_count: int
+    #: Rows whose key the inn has already.
+    skipped_count: int
+    processing_time_seconds: float
+    uploaded_at: datetime
+    uploaded_by: int
+    errors: list[UploadErrorOut]
+    warnings: list[UploadWarningOut]

@@ -1,18 +1,24 @@
 """Things that happen to FAQs."""
 
-from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+import hashlib
+from collections.abc import Iterator, Mapping
+from itertools import count, islice
+from typing import Any, TypeAlias
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, Q
+from django.utils.translation import gettext
 
-from facilities.models import Facility, OwnedQuerySet
+from facilities.models import Facility, OwnedQuerySet, User
 from faq.facts import MissingFact, fill_in
 from faq.models import INDEX_FIELDS, Faq, FaqTranslation, FaqWording, GuestText
 from faq.presets import load_presets
-from faq.tasks import queue_vectors
+from faq.tasks import queue_index, queue_vectors
 from faq.understanding import version
+from yadopera.errors import InvalidRequest, NotFound
+
+#: language -> (question, answer)
+Texts: TypeAlias = Mapping[str, tuple[str, str]]
 
 TOP_QUESTIONS = 3
 #: Rows read and written at a time when many are indexed.
@@ -51,10 +57,12 @@ def add_starter_faqs(facility: Facility, *, confirmed: bool = False) -> list[Faq
     return faqs
 
 
-def bulk_create_texts(texts: list[GuestText]) -> None:
-    """Store new texts of both kinds, indexed; their vectors follow in the background."""
-    for text in texts:
-        text.index()
+def bulk_create_texts(texts: list[GuestText], *, index_now: bool = True) -> None:
+    """Store new texts of both kinds; their vectors follow in the background. So does their index,
+    without which they are not found, unless `index_now`: it takes milliseconds a text."""
+    if index_now:
+        for text in texts:
+            text.index()
     FaqTranslation.objects.bulk_create(
         (text for text in texts if isinstance(text, FaqTranslation)), batch_size=BATCH
     )
@@ -62,7 +70,122 @@ def bulk_create_texts(texts: list[GuestText]) -> None:
         (text for text in texts if isinstance(text, FaqWording)), batch_size=BATCH
     )
     for facility_id in {text.faq.facility_id for text in texts}:
+        if not index_now:
+            queue_index(facility_id)
         queue_vectors(facility_id)
+
+
+@transaction.atomic
+def create_faq(
+    *,
+    facility: Facility,
+    actor: User,
+    category: str,
+    texts: Texts,
+    intent_key: str = "",
+    priority: int = 3,
+    is_active: bool = True,
+    visibility: str = "",
+) -> Faq:
+    """A new FAQ. Without a key it gets one of its own; without a visibility, what fits its answers.
+    Raises InvalidRequest when another FAQ has the key."""
+    fields = {
+        "category": category,
+        "priority": priority,
+        "is_active": is_active,
+        "visibility": visibility or fitting_visibility(facility, texts),
+        "created_by": actor,
+    }
+    for key in [intent_key] if intent_key else derived_keys(category, texts):
+        faq, is_new = Faq.objects.get_or_create(facility=facility, intent_key=key, defaults=fields)
+        if is_new:
+            put_texts(faq, texts)
+            return faq
+    raise key_taken()
+
+
+@transaction.atomic
+def change_faq(
+    *,
+    faq: Faq,
+    category: str | None = None,
+    texts: Texts | None = None,
+    intent_key: str | None = None,
+    priority: int | None = None,
+    is_active: bool | None = None,
+    visibility: str | None = None,
+) -> Faq:
+    """Change what is given; texts in other languages than those given stay. Raises InvalidRequest
+    when another FAQ has the key, NotFound when somebody has deleted this one meanwhile."""
+    held = hold(faq)
+    changes = {
+        "category": category,
+        "intent_key": intent_key,
+        "priority": priority,
+        "is_active": is_active,
+        "visibility": visibility,
+    }
+    for name, value in changes.items():
+        if value is not None:
+            setattr(held, name, value)
+    try:
+        held.save()
+    except IntegrityError:
+        raise key_taken() from None
+    put_texts(held, texts or {})
+    return held
+
+
+@transaction.atomic
+def delete_faq(*, faq: Faq) -> None:
+    """With its texts and wordings. Raises NotFound when somebody else has done so meanwhile."""
+    hold(faq).delete()
+
+
+def hold(faq: Faq) -> Faq:
+    """`faq` as it is now, until the transaction ends; nobody adds a text to it meanwhile."""
+    held = Faq.objects.select_for_update().filter(pk=faq.pk).first()
+    if held is None:
+        raise NotFound("the FAQ was deleted meanwhile")
+    return held
+
+
+def put_texts(faq: Faq, texts: Texts) -> None:
+    """Replace or add `texts`. One that does not change keeps its vectors."""
+    stored = {text.language: text for text in faq.translations.all()}
+    for language, pair in texts.items():
+        text = stored.get(language) or FaqTranslation(faq=faq, language=language)
+        if (text.question, text.answer) != pair:
+            text.question, text.answer = pair
+            text.save()
+
+
+def key_taken() -> InvalidRequest:
+    return InvalidRequest(
+        text=gettext("Another FAQ of this inn has this key already. Choose another, or none.")
+    )
+
+
+def derived_key(category: str, texts: Texts) -> str:
+    """A key for a FAQ without one; the same question in a file gets the same at each import."""
+    question = next((question for question, _answer in texts.values()), "")
+    return f"{category}_{hashlib.sha256(question.encode()).hexdigest()[:10]}"
+
+
+def derived_keys(category: str, texts: Texts) -> Iterator[str]:
+    """The derived key, then more of its kind, should other FAQs have it."""
+    key = derived_key(category, texts)
+    yield key
+    yield from (f"{key}_{number}" for number in count(2))
+
+
+def fitting_visibility(facility: Facility, texts: Texts) -> str:
+    """An answer that tells the Wi-Fi password is for guests at the inn, if the inn has it so."""
+    is_secret = facility.wifi_password_visibility == Facility.Visibility.ON_SITE and any(
+        Facility.WIFI_PASSWORD in answer or facility.keeps_secret(answer)
+        for _question, answer in texts.values()
+    )
+    return Facility.Visibility.ON_SITE if is_secret else Facility.Visibility.ANYONE
 
 
 def top_questions(facility: Facility, language: str) -> list[dict[str, object]]:
@@ -111,22 +234,28 @@ def note_votes(facility: Facility, faq_id: int, *, confirmed_by: int, disputed_b
     )
 
 
-def reindex(facility: Facility | None = None) -> int:
-    """Compute the missing and outdated vectors; returns of how many texts.
+def reindex(facility: Facility | None = None, *, at_most: int | None = None) -> int:
+    """Compute the missing and outdated views, of `at_most` some texts; returns of how many.
 
     Each batch commits on its own: a killed run goes on where it stopped.
     """
-    return sum(_reindex(model.objects.all(), facility) for model in (FaqTranslation, FaqWording))
-
-
-def _reindex(rows: OwnedQuerySet[Any], facility: Facility | None) -> int:
-    outdated = rows.filter(Q(index_version=None) | ~Q(index_version=version()))
-    if facility is not None:
-        outdated = outdated.for_facility(facility)
     done = 0
-    while batch := list(outdated[:BATCH]):
-        for text in batch:
-            text.index()
-        rows.bulk_update(batch, INDEX_FIELDS)
-        done += len(batch)
+    for model in (FaqTranslation, FaqWording):
+        while (at_most is None or done < at_most) and (batch := _reindex(model, facility)):
+            done += batch
     return done
+
+
+@transaction.atomic
+def _reindex(model: type[FaqTranslation] | type[FaqWording], facility: Facility | None) -> int:
+    rows: OwnedQuerySet[Any] = model.objects.filter(
+        Q(index_version=None) | ~Q(index_version=version())
+    )
+    if facility is not None:
+        rows = rows.for_facility(facility)
+    # Held, so that the index is of the text that is stored; what others hold is theirs to index.
+    batch = list(rows.select_for_update(of=("self",), skip_locked=True)[:BATCH])
+    for text in batch:
+        text.index()
+    model.objects.bulk_update(batch, INDEX_FIELDS)
+    return len(batch)

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from facilities.models import Facility
 from yadopera import shared_memory
 from yadopera.ai import get_provider
 
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 #: Texts saved within this time, such as those of one form, are embedded by one task.
 GATHER_SECONDS = 2
+#: Texts that one task indexes: far from the time it may take.
+INDEXED_A_RUN = 2000
 
 
 @shared_task
@@ -22,6 +25,33 @@ def embed_texts(facility_id: int | None = None) -> None:
     from faq.embeddings import embed_outdated
 
     embed_outdated(facility_id=facility_id)
+
+
+@shared_task
+def index_texts(facility_id: int | None = None) -> None:
+    """Make the texts findable that were stored without their index because they were many: of one
+    facility, or of all, which picks up whatever an earlier run left."""
+    from faq.services import reindex
+
+    facility = None
+    if facility_id is not None:
+        facility = Facility.objects.filter(pk=facility_id).first()
+        if facility is None:
+            return
+    if reindex(facility, at_most=INDEXED_A_RUN) >= INDEXED_A_RUN:
+        _queue_index(facility_id)  # more than one run may take
+
+
+def queue_index(facility_id: int) -> None:
+    """Have this facility's texts made findable once the present transaction is through."""
+    transaction.on_commit(lambda: _queue_index(facility_id))
+
+
+def _queue_index(facility_id: int | None) -> None:
+    try:
+        index_texts.apply_async([facility_id], retry=False)
+    except OperationalError:
+        logger.warning("Redis does not answer: texts are indexed when it is back.")
 
 
 def queue_vectors(facility_id: int) -> None:

@@ -2,22 +2,30 @@
 known, `wordings.csv`. Import changes everything or nothing."""
 
 import csv
-import hashlib
 import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
-from facilities.models import Facility
-from faq.models import ANSWER_LENGTH, QUESTION_LENGTH, Faq, FaqTranslation, FaqWording, GuestText
-from faq.services import bulk_create_texts
+from facilities.models import Facility, User
+from faq.models import (
+    ANSWER_LENGTH,
+    KEY_LENGTH,
+    QUESTION_LENGTH,
+    Faq,
+    FaqTranslation,
+    FaqWording,
+    GuestText,
+)
+from faq.services import BATCH, bulk_create_texts, derived_key, fitting_visibility
 from yadopera.errors import InvalidRequest
 from yadopera.languages import LANGUAGES
 
@@ -49,22 +57,67 @@ TRUE: Final = frozenset({"true", "1", "yes", ""})
 FALSE: Final = frozenset({"false", "0", "no"})
 #: Problems named in one message; the rest are counted.
 PROBLEMS_SHOWN: Final = 10
+#: Characters of a column's name that a problem repeats.
+COLUMN_SHOWN: Final = 40
+#: Texts that are found at once when they are added; of more, the worker makes the index.
+INDEXED_AT_ONCE: Final = 500
 
 
 class ImportProblem(InvalidRequest):
-    """The files cannot be imported; the message names the line and the column."""
+    """The files cannot be imported; the text names the line and the column."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text=text)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong in a table, in the language of who reads it."""
+
+    text: str
+    #: On which the row starts; the header is on the first. None for the file as a whole.
+    line: int | None = None
+    #: Empty for the row as a whole.
+    column: str = ""
+
+    def __str__(self) -> str:
+        if self.line is None:
+            return self.text
+        if not self.column:
+            return gettext("line %(line)d: %(text)s") % vars(self)
+        return gettext("line %(line)d, column %(column)s: %(text)s") % vars(self)
 
 
 @dataclass
 class FaqRow:
+    #: On which it starts.
+    line: int
     category: str
     intent_key: str
     priority: int
     is_active: bool
-    #: None when the file leaves it open.
-    visibility: str | None
+    #: Empty when the file leaves it open.
+    visibility: str
     #: language -> (question, answer)
     texts: dict[str, tuple[str, str]]
+
+
+@dataclass
+class FaqFile:
+    """What a FAQ file holds, and everything that is wrong with it."""
+
+    #: Those that are right.
+    rows: list[FaqRow] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def bad_lines(self) -> set[int]:
+        return {problem.line for problem in self.problems if problem.line is not None}
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it is a table of FAQs at all."""
+        return all(problem.line is not None and problem.line > 1 for problem in self.problems)
 
 
 @dataclass
@@ -93,12 +146,13 @@ def import_folder(folder: Path, *, slug: str | None = None) -> Imported:
     """
     data = read_facility(folder / "facility.json")
     data["slug"] = slug or data["slug"]
-    rows = read_faqs(folder / "faqs.csv")
-    wordings_path = folder / "wordings.csv"
-    wordings = read_wordings(wordings_path, rows) if wordings_path.exists() else None
+    faqs_path, wordings_path = folder / "faqs.csv", folder / "wordings.csv"
+    faqs = read_faqs(read_bytes(faqs_path))
+    raise_problems(faqs_path, faqs.problems)
+    wordings = read_wordings(wordings_path, faqs.rows) if wordings_path.exists() else None
     with transaction.atomic():
         facility = save_facility(data)
-        imported = save_faqs(facility, rows)
+        imported = save_faqs(facility, faqs.rows)
         if wordings is not None:
             save_wordings(facility, wordings)
     imported.ignored = sorted(set(data) - set(FACILITY_FIELDS))
@@ -108,18 +162,32 @@ def import_folder(folder: Path, *, slug: str | None = None) -> Imported:
 # Reading ----------------------------------------------------------------------------------------
 
 
-def read_text(path: Path) -> str:
-    """UTF-8, with or without a byte order mark, or CP932 as Excel in Japan writes it."""
+def read_bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ImportProblem(f"cannot read {path}: {error.strerror}.") from None
+
+
+def read_text(path: Path) -> str:
+    text = decode(read_bytes(path))
+    if text is None:
+        raise ImportProblem(f"{path.name}: {encoding_problem()}.")
+    return text
+
+
+def decode(raw: bytes) -> str | None:
+    """UTF-8, with or without a byte order mark, or CP932 as Excel in Japan writes it; else None."""
     for encoding in ("utf-8-sig", "cp932"):
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise ImportProblem(f"{path.name} is neither UTF-8 nor CP932 (Shift_JIS).")
+    return None
+
+
+def encoding_problem() -> str:
+    return gettext("neither UTF-8 nor CP932 (Shift_JIS)")
 
 
 def read_facility(path: Path) -> dict[str, Any]:
@@ -149,95 +217,106 @@ def is_plain(value: object, *, of_list: bool) -> bool:
     return isinstance(value, str) and not re.search("[\x00\ud800-\udfff]", value)
 
 
-def read_faqs(path: Path) -> list[FaqRow]:
-    return parse_faqs(read_text(path), name=path.name)
+def read_faqs(raw: bytes, *, at_most: int | None = None) -> FaqFile:
+    """All that can be read of a FAQ file, of which `at_most` rows may be right or wrong."""
+    file = FaqFile()
+    line_of: dict[str, int] = {}
+    for number, (line, cells) in enumerate(csv_rows(raw, file.problems, required={"category"}), 1):
+        if at_most is not None and number > at_most:
+            text = gettext("more than %(rows)d rows: split the file") % {"rows": at_most}
+            file.problems.append(Problem(text, line))
+            break
+        row, wrong = parse_faq_row(line, cells)
+        if not wrong and (first := line_of.setdefault(row.intent_key, line)) != line:
+            text = gettext("the same FAQ as on line %(line)d") % {"line": first}
+            wrong = [Problem(text, line, "intent_key")]
+        file.problems += wrong
+        if not wrong:
+            file.rows.append(row)
+    return file
 
 
-def parse_faqs(text: str, *, name: str = "faqs.csv") -> list[FaqRow]:
-    """The rows of a FAQ file. Raises ImportProblem naming every bad cell it shows."""
-    rows, problems = [], []
-    for line, cells in csv_rows(text, name, required={"category"}):
-        row, wrong = parse_faq_row(cells)
-        problems += [f"{name} line {line}, {problem}" for problem in wrong]
-        rows.append(row)
-    keys = Counter(row.intent_key for row in rows if row.intent_key)
-    problems += [
-        f"{name}: intent_key {key!r} is there {n} times" for key, n in keys.items() if n > 1
-    ]
-    raise_problems(problems)
-    return rows
-
-
-def csv_rows(text: str, name: str, *, required: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(number of the line on which a row starts, column -> stripped cell) for rows not empty."""
+def csv_rows(
+    raw: bytes, problems: list[Problem], *, required: set[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(number of the line on which a row starts, column -> stripped cell) for rows not empty. What
+    is wrong with the table goes to `problems`, and ends it where nothing after it can be read."""
+    text = decode(raw)
+    if text is None:
+        problems.append(Problem(encoding_problem()))
+        return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
         header = [column.strip() for column in next(reader, [])]
-        check_header(header, name, required)
+        if wrong := header_problem(header, required):
+            problems.append(Problem(wrong, line))
+            return
         line = reader.line_num + 1
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                if len(cells) > len(header):
-                    raise ImportProblem(
-                        f"{name} line {line}: {len(cells)} cells, but {len(header)} columns."
-                    )
+            is_empty = not any(cell.strip() for cell in cells)
+            if not is_empty and len(cells) > len(header):
+                text = gettext("%(cells)d cells, but %(columns)d columns")
+                sizes = {"cells": len(cells), "columns": len(header)}
+                problems.append(Problem(text % sizes, line))
+            elif not is_empty:
                 padded = cells + [""] * (len(header) - len(cells))
                 yield line, {c: v.strip() for c, v in zip(header, padded, strict=True)}
             line = reader.line_num + 1
     except csv.Error as error:
-        raise ImportProblem(f"{name} line {line}: not CSV ({error}).") from None
+        problems.append(Problem(gettext("not CSV (%(error)s)") % {"error": error}, line))
 
 
-def check_header(header: list[str], name: str, required: set[str]) -> None:
+def header_problem(header: list[str], required: set[str]) -> str:
+    """What is wrong with the names of the columns; empty when nothing is."""
+
+    def say(text: str, column: str) -> str:
+        return text % {"column": column[:COLUMN_SHOWN]}
+
     if missing := sorted(required - set(header)):
-        raise ImportProblem(f"{name} line 1: the column {missing[0]} is missing.")
+        return say(gettext("the column %(column)s is missing"), missing[0])
     if twice := [column for column, n in Counter(header).items() if n > 1 and column]:
-        raise ImportProblem(f"{name} line 1: the column {twice[0]} is there twice.")
+        return say(gettext("the column %(column)s is there twice"), twice[0])
     known = {f"language_{code}_{part}" for code in LANGUAGES for part in ("question", "answer")}
-    for column in header:
-        if column.startswith("language_") and column not in known:
-            raise ImportProblem(
-                f"{name} line 1: the column {column} is of no known language "
-                f"({', '.join(LANGUAGES)})."
-            )
+    foreign = [name for name in header if name.startswith("language_") and name not in known]
+    if foreign:
+        return say(gettext("the column %(column)s is of no language known here"), foreign[0])
+    return ""
 
 
-def parse_faq_row(cells: dict[str, str]) -> tuple[FaqRow, list[str]]:
-    """The row, and what is wrong with it: 'column NAME: PROBLEM'."""
-    wrong: list[str] = []
+def parse_faq_row(line: int, cells: dict[str, str]) -> tuple[FaqRow, list[Problem]]:
+    """The row, and what is wrong with it."""
+    wrong: list[Problem] = []
 
     def problem(column: str, text: str) -> None:
-        wrong.append(f"column {column}: {text}")
+        wrong.append(Problem(text, line, column))
 
     category = cells["category"].lower()
     if category not in Faq.Category.values:
-        problem("category", f"must be one of {', '.join(Faq.Category.values)}")
+        choices = {"choices": ", ".join(Faq.Category.values)}
+        problem("category", gettext("must be one of %(choices)s") % choices)
     priority = cells.get("priority", "") or "3"
     if priority not in {"1", "2", "3", "4", "5"}:
-        problem("priority", "must be a number from 1 to 5")
+        problem("priority", gettext("must be a number from 1 to 5"))
         priority = "3"
     active = cells.get("is_active", "").lower()
     if active not in TRUE | FALSE:
-        problem("is_active", "must be true or false")
-    visibility = cells.get("visibility", "").lower() or None
-    if visibility not in {None, *Facility.Visibility.values}:
-        problem("visibility", "must be anyone or on_site")
+        problem("is_active", gettext("must be true or false"))
+    visibility = cells.get("visibility", "").lower()
+    if visibility not in {"", *Facility.Visibility.values}:
+        problem("visibility", gettext("must be anyone or on_site"))
     key = cells.get("intent_key", "")
-    if len(key) > 100:
-        problem("intent_key", "is longer than 100 characters")
+    check_text("intent_key", key, KEY_LENGTH, problem)
     texts = parse_texts(cells, problem)
     if not texts and not wrong:
-        problem("language_…", "no language has both a question and an answer")
-    for column, cell in cells.items():
-        if "\x00" in cell:
-            problem(column, "holds a NUL character")
-    row = FaqRow(category, key, int(priority), active in TRUE, visibility, texts)
-    row.intent_key = key or generated_key(row)
-    return row, wrong
+        problem("language_…", gettext("no language has both a question and an answer"))
+    key = key or derived_key(category, texts)
+    return FaqRow(line, category, key, int(priority), active in TRUE, visibility, texts), wrong
 
 
-def parse_texts(cells: dict[str, str], problem: Any) -> dict[str, tuple[str, str]]:
+def parse_texts(
+    cells: dict[str, str], problem: Callable[[str, str], None]
+) -> dict[str, tuple[str, str]]:
     texts = {}
     for language in LANGUAGES:
         columns = [f"language_{language}_{part}" for part in ("question", "answer")]
@@ -245,25 +324,26 @@ def parse_texts(cells: dict[str, str], problem: Any) -> dict[str, tuple[str, str
         for column, text, limit in zip(
             columns, pair, (QUESTION_LENGTH, ANSWER_LENGTH), strict=True
         ):
-            if len(text) > limit:
-                problem(column, f"is longer than {limit} characters")
+            check_text(column, text, limit, problem)
         if all(pair):
             texts[language] = (pair[0], pair[1])
         elif any(pair):
-            problem(columns[bool(pair[0])], "is empty, but its other half is not")
+            problem(columns[bool(pair[0])], gettext("is empty, but its other half is not"))
     return texts
 
 
-def generated_key(row: FaqRow) -> str:
-    """A key for a row without one; the same question gets the same key at the next import."""
-    question = next((question for question, _answer in row.texts.values()), "")
-    return f"{row.category}_{hashlib.sha256(question.encode()).hexdigest()[:10]}"
+def check_text(column: str, text: str, limit: int, problem: Callable[[str, str], None]) -> None:
+    if len(text) > limit:
+        problem(column, gettext("is longer than %(limit)d characters") % {"limit": limit})
+    if "\x00" in text:
+        problem(column, gettext("holds a NUL character"))
 
 
 def read_wordings(path: Path, faqs: list[FaqRow]) -> list[WordingRow]:
-    rows, problems = [], []
+    rows: list[WordingRow] = []
+    problems: list[Problem] = []
     keys = {row.intent_key for row in faqs}
-    for line, cells in csv_rows(read_text(path), path.name, required=set(WORDING_FIELDS)):
+    for line, cells in csv_rows(read_bytes(path), problems, required=set(WORDING_FIELDS)):
         row = WordingRow(**{column: cells[column] for column in WORDING_FIELDS})
         if row.origin == "preset":  # in files exported before the library held these
             continue
@@ -274,20 +354,21 @@ def read_wordings(path: Path, faqs: list[FaqRow]) -> list[WordingRow]:
             "text": not 0 < len(row.text) <= QUESTION_LENGTH or "\x00" in row.text,
         }
         problems += [
-            f"{path.name} line {line}, column {column}: not a known value"
+            Problem(gettext("not a known value"), line, column)
             for column, bad in wrong.items()
             if bad
         ]
         rows.append(row)
-    raise_problems(problems)
+    raise_problems(path, problems)
     return rows
 
 
-def raise_problems(problems: list[str]) -> None:
+def raise_problems(path: Path, problems: list[Problem]) -> None:
     if problems:
+        shown = [f"{path.name}: {problem}" for problem in problems[:PROBLEMS_SHOWN]]
         more = len(problems) - PROBLEMS_SHOWN
         tail = f"; and {more} more" if more > 0 else ""
-        raise ImportProblem("; ".join(problems[:PROBLEMS_SHOWN]) + tail + ". Nothing was imported.")
+        raise ImportProblem("; ".join(shown) + tail + ". Nothing was imported.")
 
 
 # Writing to the database ------------------------------------------------------------------------
@@ -319,26 +400,47 @@ def save_faqs(facility: Facility, rows: list[FaqRow]) -> Imported:
     changed: list[Faq] = []
     for row in rows:
         faq = known.get(row.intent_key) or Faq(facility=facility, intent_key=row.intent_key)
-        faq.category, faq.priority, faq.is_active = row.category, row.priority, row.is_active
-        faq.visibility = row.visibility or faq_visibility(facility, row)
+        fill(faq, row)
         (changed if faq.pk else new).append(faq)
-    Faq.objects.bulk_create(new)
+    Faq.objects.bulk_create(new, batch_size=BATCH)
     Faq.objects.bulk_update(
-        changed, ["category", "priority", "is_active", "visibility"], batch_size=500
+        changed, ["category", "priority", "is_active", "visibility"], batch_size=BATCH
     )
     imported.created, imported.updated = len(new), len(changed)
     save_translations(facility, {faq.intent_key: faq for faq in new + changed}, rows)
     return imported
 
 
-def faq_visibility(facility: Facility, row: FaqRow) -> str:
-    """An answer that tells the Wi-Fi password is for guests at the inn, unless the file says
-    otherwise."""
-    answers = [answer for _question, answer in row.texts.values()]
-    secret = facility.wifi_password_visibility == Facility.Visibility.ON_SITE and any(
-        "{wifi_password}" in answer or facility.keeps_secret(answer) for answer in answers
-    )
-    return Facility.Visibility.ON_SITE if secret else Facility.Visibility.ANYONE
+def fill(faq: Faq, row: FaqRow) -> Faq:
+    faq.category, faq.priority, faq.is_active = row.category, row.priority, row.is_active
+    faq.visibility = row.visibility or fitting_visibility(faq.facility, row.texts)
+    return faq
+
+
+@transaction.atomic
+def add_faqs(*, facility: Facility, actor: User, rows: list[FaqRow]) -> list[FaqRow]:
+    """Store the rows whose key the facility does not have, and return the others, whose FAQs stay
+    as they are. Raises InvalidRequest when somebody else stores one of them at the same moment."""
+    # A file that is sent twice at once is stored once: the second finds what the first has stored.
+    Facility.objects.select_for_update(no_key=True).get(pk=facility.pk)
+    known = set(Faq.objects.for_facility(facility).values_list("intent_key", flat=True))
+    new = [row for row in rows if row.intent_key not in known]
+    faqs = [
+        fill(Faq(facility=facility, intent_key=row.intent_key, created_by=actor), row)
+        for row in new
+    ]
+    try:
+        Faq.objects.bulk_create(faqs, batch_size=BATCH)
+    except IntegrityError:
+        text = gettext("Somebody added FAQs at the same moment. Nothing was imported: try again.")
+        raise InvalidRequest(text=text) from None
+    texts: list[GuestText] = [
+        FaqTranslation(faq=faq, language=language, question=question, answer=answer)
+        for faq, row in zip(faqs, new, strict=True)
+        for language, (question, answer) in row.texts.items()
+    ]
+    bulk_create_texts(texts, index_now=len(texts) <= INDEXED_AT_ONCE)
+    return [row for row in rows if row.intent_key in known]
 
 
 def save_translations(facility: Facility, faqs: dict[str, Faq], rows: list[FaqRow]) -> None:

@@ -9,7 +9,7 @@ from ninja import Path, Query, Router
 
 from chat.staff import resolve
 from facilities.models import Facility, User
-from facilities.schemas import RowIdText
+from facilities.schemas import Page, RowIdText
 from nightqueue.models import QueueEntry
 from nightqueue.schemas import ProcessOut, QueueEntryOut, QueueOut
 from nightqueue.services import make_digests
@@ -23,14 +23,16 @@ SHOWN = ("escalation__message", "escalation__conversation")
 
 @router.get("/overnight-queue", response=QueueOut)
 def list_queue(
-    request: HttpRequest, include_resolved: Annotated[bool, Query()] = False
+    request: HttpRequest,
+    page: Query[Page],
+    include_resolved: Annotated[bool, Query()] = False,
 ) -> dict[str, object]:
     """Questions asked while nobody was awake, the latest first."""
     rows = QueueEntry.objects.for_user(request.user)
     listed = rows if include_resolved else rows.unresolved()
     total, pending = rows.count(), rows.unresolved().count()
     return {
-        "queues": listed.select_related(*SHOWN),
+        "queues": page.of(listed.select_related(*SHOWN)),
         "total": total,
         "pending_count": pending,
         "resolved_count": total - pending,

@@ -7,9 +7,12 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import ValidationError as Refused
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.utils.translation import gettext_lazy as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
@@ -21,6 +24,7 @@ from chat.texts import say
 from facilities.models import AccessToken, User
 from yadopera.errors import DomainError, InvalidRequest
 from yadopera.languages import negotiate_language
+from yadopera.middleware import is_guest_api
 from yadopera.rate_limit import enforce
 
 logger = logging.getLogger(__name__)
@@ -34,6 +38,11 @@ CODES = {
     413: "PAYLOAD_TOO_LARGE",
     422: "VALIDATION_ERROR",
     429: "RATE_LIMIT_EXCEEDED",
+}
+#: Where the text of a code speaks of what only guests do.
+STAFF_TEXTS = {
+    "NOT_FOUND": _("This was not found; somebody may have deleted it."),
+    "VALIDATION_ERROR": _("Please check what was entered."),
 }
 #: How long a caller should wait when the database is away.
 RETRY_SECONDS = 5
@@ -91,8 +100,10 @@ api.add_router("", "chat.api.router")
 api.add_router("/auth", "facilities.api.router")
 api.add_router("/admin", "faq.api.router")
 api.add_router("/admin", "facilities.staff_api.router")
+api.add_router("/admin", "facilities.qr_api.router")
 api.add_router("/admin", "chat.staff_api.router")
 api.add_router("/admin", "nightqueue.api.router")
+api.add_router("/admin", "nightqueue.dashboard_api.router")
 
 
 def error_response(
@@ -100,13 +111,15 @@ def error_response(
     status: int,
     *,
     code: str | None = None,
+    text: str = "",
     details: dict[str, Any] | None = None,
     retry_after: int | None = None,
 ) -> HttpResponse:
     """The one error body, in the caller's language; it repeats nothing that the caller sent."""
     code = code or CODES.get(status, "SERVICE_UNAVAILABLE")
-    language = negotiate_language(request.headers.get("Accept-Language", ""))
-    message = say(code, language)
+    if not text and code in STAFF_TEXTS and not is_guest_api(request):
+        text = str(STAFF_TEXTS[code])
+    message = text or say(code, negotiate_language(request.headers.get("Accept-Language", "")))
     body = {"error": {"code": code, "message": message, "details": details or {}}}
     response = JsonResponse(
         {**body, "detail": message},
@@ -124,6 +137,7 @@ def on_domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
         request,
         error.status,
         code=error.code,
+        text=error.text,
         details=error.details,
         retry_after=getattr(error, "retry_after_seconds", None),
     )
@@ -138,6 +152,20 @@ def on_validation_error(request: HttpRequest, error: ValidationError) -> HttpRes
         if problem["type"] != "extra_forbidden"
     ]
     return error_response(request, 422, details={"fields": fields})
+
+
+@api.exception_handler(Refused)
+def on_refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    """What Django's validators say of a weak password."""
+    return error_response(request, 422, text=" ".join(error.messages))
+
+
+@api.exception_handler(MultiPartParserError)
+@api.exception_handler(SuspiciousOperation)
+@api.exception_handler(UnreadablePostError)
+def on_bad_upload(request: HttpRequest, error: Exception) -> HttpResponse:
+    """No form, a form of thousands of fields, or one that breaks off."""
+    return error_response(request, 400)
 
 
 @api.exception_handler(HttpError)

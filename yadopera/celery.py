@@ -53,7 +53,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=4, minute=20),
         "options": {"expires": 12 * 60 * 60},
     },
-    # Picks up the texts whose own task was lost or failed.
+    # These pick up the texts whose own task was lost or failed.
+    "index-texts": {
+        "task": "faq.tasks.index_texts",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},
+    },
     "embed-texts": {
         "task": "faq.tasks.embed_texts",
         "schedule": SWEEP_SECONDS,

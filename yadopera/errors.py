@@ -4,15 +4,19 @@ from typing import Any, ClassVar
 
 
 class DomainError(Exception):
-    """An error that a caller can act on. `details` never holds what the caller sent."""
+    """An error that a caller can act on. Nothing of it repeats what the caller sent."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "INVALID_REQUEST"
 
-    def __init__(self, message: str = "", *, details: dict[str, Any] | None = None) -> None:
-        super().__init__(message)
-        #: For logs and commands; guests read the translated text of `code`.
-        self.message = message
+    def __init__(
+        self, message: str = "", *, text: str = "", details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message or text)
+        #: For logs and commands.
+        self.message = message or text
+        #: For staff, in their language, where what guests are told of `code` says too little.
+        self.text = text
         self.details = details or {}
 
 

@@ -222,6 +222,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
+LOGIN_URL = "admin:login"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Data -------------------------------------------------------------------------------------------
@@ -343,6 +345,7 @@ RATE_LIMITS = {
     # A phone on bad Wi-Fi opens its stream again and again.
     "stream": parse_rate("stream", "120/m"),
     "login": parse_rate("login", "5/m"),
+    "password_reset": parse_rate("password_reset", "3/h"),
     "staff": parse_rate("staff", "100/m"),
 }
 #: Bytes of a JSON body. The largest honest one is a FAQ in seven languages, some 105 kB escaped.
@@ -387,6 +390,8 @@ LOGGING = {
         "django.server": {"handlers": ["stderr"], "propagate": False},
         # A line for each call of the AI provider says nothing and costs time.
         "httpx2": {"level": "WARNING"},
+        # Every poster would say which shapes of letters it embeds.
+        "fontTools": {"level": "WARNING"},
         # A stranger's probe is no incident of ours.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },

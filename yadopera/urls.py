@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from facilities.views import Choose, Chosen, Sent
 from nightqueue.views import acknowledge
 from yadopera import views
 from yadopera.api import api
@@ -20,6 +21,11 @@ urlpatterns = [
     path("api/v1/ready", views.ready, name="ready"),
     path("api/v1/", api.urls),
     path("admin/login/", views.admin_login),
+    # By these names Django's templates find them.
+    path("admin/password_reset/", views.admin_forgotten, name="admin_password_reset"),
+    path("admin/password_reset/done/", Sent.as_view(), name="password_reset_done"),
+    path("admin/reset/<uidb64>/<token>/", Choose.as_view(), name="password_reset_confirm"),
+    path("admin/reset/done/", Chosen.as_view(), name="password_reset_complete"),
     path("admin/", admin.site.urls),
     path("f/", include("chat.urls")),
     path("seen/<str:token>", acknowledge, name="acknowledge"),

@@ -1,6 +1,7 @@
 """The addresses that belong to no app: the front door, the API's description, health, errors."""
 
 import json
+from collections.abc import Callable
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,8 +10,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from facilities.views import Forgotten
 from yadopera.api import api, error_response
-from yadopera.errors import RateLimited
+from yadopera.errors import DomainError, RateLimited
 from yadopera.health import check_readiness
 from yadopera.rate_limit import enforce
 
@@ -56,17 +58,31 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, status=200 if all_well else 503)
 
 
-@never_cache
-def admin_login(request: HttpRequest) -> HttpResponseBase:
-    """The admin's own sign-in, as often as the API's."""
-    if request.method == "POST":
+View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def limited(view: View, name: str, field: str) -> View:
+    """`view`, whose form may be sent as often as the API's call of the limit `name` allows for this
+    address, and for what stands in `field`."""
+
+    @never_cache
+    def limited_view(request: HttpRequest) -> HttpResponseBase:
+        if request.method != "POST":
+            return view(request)
         try:
-            enforce(request, "login", session=request.POST.get("username", "").lower())
-        except RateLimited as limit:
-            response = _page_or_body(request, 429)
-            response["Retry-After"] = str(limit.retry_after_seconds)
+            enforce(request, name, session=request.POST.get(field, "").lower())
+            return view(request)
+        except DomainError as error:
+            response = _page_or_body(request, error.status)
+            if isinstance(error, RateLimited):
+                response["Retry-After"] = str(error.retry_after_seconds)
             return response
-    return admin.site.login(request)
+
+    return limited_view
+
+
+admin_login = limited(admin.site.login, "login", "username")
+admin_forgotten = limited(Forgotten.as_view(), "password_reset", "email")
 
 
 # Errors outside the API's own routes ------------------------------------------------------------

@@ -29,16 +29,17 @@ class Desk:
     def list(self, **query):
         return self.client.get(f"{ADMIN}/escalations", query)
 
-    def questions(self):
-        return self.client.get(f"{ADMIN}/escalations/unresolved-questions")
+    def questions(self, **query):
+        return self.client.get(f"{ADMIN}/escalations/unresolved-questions", query)
 
     def resolve(self, number, **body):
         path = f"{ADMIN}/escalations/{number}"
         return self.client.put(path, body, content_type="application/json")
 
-    def reply(self, session_id, content=REPLY):
+    def reply(self, session_id, content=REPLY, **fields):
         path = f"{ADMIN}/conversations/{session_id}/reply"
-        return self.client.post(path, {"content": content}, content_type="application/json")
+        body = {"content": content} | fields
+        return self.client.post(path, body, content_type="application/json")
 
 
 @pytest.fixture
@@ -109,6 +110,23 @@ def test_escalations_are_listed_by_whether_they_are_resolved(desk, waiting):
     assert listed() == [call, waiting.escalation_id]
     assert listed(resolved="true") == [waiting.escalation_id]
     assert listed(resolved="false") == [call]
+
+
+def test_a_part_of_a_list_is_asked_for_and_the_total_is_true(desk, sakura):
+    for _guest in range(3):
+        Guest(sakura).ask(UNANSWERED, language="en")
+    whole, questions = desk.list().json(), desk.questions().json()
+
+    part = desk.list(limit=1, offset=1).json()
+
+    assert part == whole | {"escalations": whole["escalations"][1:2]}
+    assert (part["total"], part["unresolved"]) == (3, 3)
+    assert desk.questions(limit=2, offset=1).json() == questions[1:]
+
+
+@pytest.mark.parametrize("bad", [{"limit": 0}, {"limit": 1001}, {"offset": -1}, {"offset": "x"}])
+def test_what_is_no_part_of_a_list_is_refused(desk, bad):
+    assert desk.list(**bad).status_code == desk.questions(**bad).status_code == 422
 
 
 @pytest.mark.parametrize("bad", ["maybe", "", "2", "9" * 40])
@@ -211,8 +229,7 @@ def test_a_reply_reaches_the_guest_and_resolves_his_question(desk, waiting, hana
     assert response.status_code == 201
     assert (body["success"], body["session_id"]) == (True, waiting.session_id)
     assert (body["message"]["role"], body["message"]["content"]) == ("staff", REPLY)
-    stored = body["message"] | {"client_message_id": None, "feedback": None}
-    assert waiting.history()["messages"][-1] == stored
+    assert waiting.history()["messages"][-1] == body["message"]
     assert Escalation.objects.get().resolved_by == hanako
 
 
@@ -222,6 +239,50 @@ def test_each_reply_is_a_message_and_the_first_has_resolved_the_question(desk, w
 
     assert desk.reply(waiting.session_id).json()["message"]["id"] > first
     assert Escalation.objects.get().resolved_at == resolved_at
+
+
+def test_a_reply_sent_twice_is_stored_once(desk, waiting, monkeypatch):
+    own_id = str(uuid.uuid4())
+    first = desk.reply(waiting.session_id, client_message_id=own_id)
+    monkeypatch.setattr("chat.staff.translate", lambda *_texts, **_languages: 1 / 0)
+
+    again = desk.reply(waiting.session_id, "something else", client_message_id=own_id)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert first.json()["message"]["client_message_id"] == own_id
+    assert Message.objects.filter(role="staff").count() == 1
+
+
+def test_one_sent_again_while_the_first_is_translated_is_stored_once(desk, waiting, monkeypatch):
+    own_id = str(uuid.uuid4())
+
+    def translate(*_texts, **_languages):
+        monkeypatch.undo()
+        assert desk.reply(waiting.session_id, client_message_id=own_id).status_code == 201
+
+    monkeypatch.setattr("chat.staff.translate", translate)
+
+    assert desk.reply(waiting.session_id, client_message_id=own_id).status_code == 201
+    assert Message.objects.filter(role="staff").count() == 1
+
+
+def test_the_id_of_a_guests_message_is_no_replys(desk, waiting):
+    own_id = str(uuid.uuid4())
+    waiting.ask("hello", client_message_id=own_id)
+
+    response = desk.reply(waiting.session_id, client_message_id=own_id)
+
+    assert response.status_code == 400
+    assert not Message.objects.filter(role="staff").exists()
+    other = Guest(waiting.facility)
+    other.ask("hello")
+    assert desk.reply(other.session_id, client_message_id=own_id).status_code == 201
+
+
+@pytest.mark.parametrize("bad", ["1", "", NUL, "x" * 36, 1, True, ["x"]])
+def test_what_is_no_id_of_a_reply_is_refused(desk, waiting, bad):
+    assert desk.reply(waiting.session_id, client_message_id=bad).status_code == 422
+    assert not Message.objects.filter(role="staff").exists()
 
 
 def test_an_ended_conversation_may_still_be_answered(desk, waiting):

@@ -261,7 +261,10 @@ def test_every_guest_route_is_covered_here():
         "/session/link",
         # Names no facility; whoever knows the session id is its guest.
         "/session/session/{session_id}/token",
+        # These name no facility: they are about an account (tests/facilities/test_passwords.py).
         "/login",
+        "/password-reset",
+        "/password-reset/confirm",
     }
 
 

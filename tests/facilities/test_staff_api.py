@@ -16,8 +16,8 @@ class Desk:
     def __init__(self, user=None):
         self.client = staff_client(user)
 
-    def list(self):
-        return self.client.get(PATH)
+    def list(self, **query):
+        return self.client.get(PATH, query)
 
     def add(self, **fields):
         return self.client.post(PATH, NIGHT | fields, content_type="application/json")
@@ -66,6 +66,13 @@ def test_a_schedule_has_the_shape_of_the_contract(desk, sakura):
 
 def test_what_was_added_is_listed(desk, night):
     assert desk.list().json() == [night]
+
+
+def test_a_part_of_the_list_is_asked_for(desk, night):
+    other = desk.add(time_start="23:00").json()
+
+    assert desk.list(limit=1, offset=1).json() == [other]
+    assert desk.list(limit=1001).status_code == desk.list(offset=-1).status_code == 422
 
 
 @pytest.mark.parametrize(

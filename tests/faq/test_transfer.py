@@ -165,7 +165,11 @@ def test_the_wifi_password_is_on_site_unless_the_file_says_otherwise(files):
         (HEADER + f"basic,a,5,true,{'q' * 501},a\n", "column language_ja_question: is longer"),
         (HEADER + f"basic,a,5,true,q,{'a' * 2001}\n", "column language_ja_answer: is longer"),
         (HEADER + 'basic,a,5,true,"q\nq",a\nbasic,b,9,true,q,a\n', "line 4, column priority"),
-        (HEADER + "basic,a,5,true,q,a\nbasic,a,5,true,q,a\n", "'a' is there 2 times"),
+        (
+            HEADER + "basic,a,5,true,q,a\nbasic,a,5,true,q,a\n",
+            "line 3, column intent_key: the same",
+        ),
+        (HEADER + "basic,,5,true,q,a\nbasic,,5,true,q,b\n", "the same FAQ as on line 2"),
         (HEADER + "basic,a,5,true,q,a,b\n", "line 2: 7 cells"),
         (HEADER + 'basic,a,5,true,"q,a\n', "line 2: not CSV"),
         ("intent_key,language_ja_question,language_ja_answer\n", "column category is missing"),

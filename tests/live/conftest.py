@@ -155,3 +155,22 @@ def other_id(live, tmp_path_factory):
     done = live.manage("import_facility", str(folder))
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
+
+
+@pytest.fixture(scope="session")
+def owner(live, tmp_path_factory):
+    """The staff app of the owner of a third inn; its staff do not sleep."""
+    folder = tmp_path_factory.mktemp("owned")
+    (folder / "facility.json").write_text('{"name": "Owned", "slug": "owned"}')
+    (folder / "faqs.csv").write_text("category\n")
+    login = {"email": "owner@example.com", "password": "owned-no-ki-2026"}
+    options = ["--owner-email", login["email"], "--owner-password", login["password"]]
+    done = live.manage("import_facility", str(folder), *options)
+    assert done.returncode == 0, done.stderr
+    api = f"{live.url}/api/v1"
+    token = httpx.post(f"{api}/auth/login", json=login, headers=address_of_its_own()).json()
+    headers = {"Authorization": f"Bearer {token['access_token']}"} | address_of_its_own()
+    with httpx.Client(base_url=api, timeout=60, headers=headers) as client:
+        client.facility_id = int(done.stdout)
+        client.put("/admin/facility/settings", json={"staff_absence_periods": []})
+        yield client

@@ -30,6 +30,8 @@ BODIES = {
     "/session/generate": {"facility_id": 1, "session_id": UUID},
     "/session/link": {"facility_id": 1, "token": "ABCD", "current_session_id": UUID},
     "/auth/login": {"email": "a@example.com", "password": "x"},
+    "/auth/password-reset": {"email": "a@example.com"},
+    "/auth/password-reset/confirm": {"token": "a/b", "new_password": "another-long-one-2026"},
 }
 BAD_IDS = [2**31, 2**63, 10**30, -1, 0, "1", True, None, 1.5, [1], {"a": 1}]
 BAD_TEXTS = [NUL, "", " \n ", LONG * 4, None, 1, True, ["a"], {"a": "b"}]
@@ -53,6 +55,9 @@ BAD_FIELDS = [
     *(("/session/link", "current_session_id", value) for value in [NUL, LONG, "x"]),
     *(("/auth/login", "email", value) for value in [NUL, LONG, "", None, 1]),
     *(("/auth/login", "password", value) for value in [NUL, LONG, None, 1]),
+    *(("/auth/password-reset", "email", value) for value in [NUL, LONG, "", "a@", None, 1]),
+    *(("/auth/password-reset/confirm", "token", value) for value in [NUL, LONG, "", None, 1, "/"]),
+    *(("/auth/password-reset/confirm", "new_password", value) for value in [NUL, LONG, None, 1]),
 ]
 
 

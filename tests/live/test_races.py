@@ -1,5 +1,6 @@
 """Things that happen at the same time happen once."""
 
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -141,3 +142,81 @@ def test_two_devices_that_join_each_other_end_in_one_conversation(post, http, de
     assert histories[0] == histories[1]
     said = [m for m in histories[0]["messages"] if m["source"] != "joined"]
     assert len(said) == 4
+
+
+# Staff ------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_eight_take_at_once_belongs_to_one(owner):
+    texts = [{"language": "en", "question": "Q?", "answer": "A."}]
+    faq = {"category": "basic", "intent_key": "raced", "translations": texts}
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = list(pool.map(lambda n: owner.post("/admin/faqs", json=faq), range(AT_ONCE)))
+
+    assert sorted(each.status_code for each in made) == [201] + [400] * (AT_ONCE - 1)
+    keys = [each["intent_key"] for each in owner.get("/admin/faqs").json()["faqs"]]
+    assert keys.count("raced") == 1
+
+
+def test_eight_faqs_without_a_key_made_at_once_have_eight(owner):
+    texts = [{"language": "en", "question": "Which?", "answer": "This."}]
+    faq = {"category": "trouble", "translations": texts}
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = list(pool.map(lambda n: owner.post("/admin/faqs", json=faq), range(AT_ONCE)))
+
+    assert {each.status_code for each in made} == {201}
+    assert len({each.json()["intent_key"] for each in made}) == AT_ONCE
+
+
+def test_a_file_sent_eight_times_at_once_is_stored_once_and_then_found(owner, post):
+    """It is too long to be indexed at once; the worker does so."""
+    rows = [f"location,file_{n},Number {n}?,{n}." for n in range(599)]
+    rows.append("facilities,kite,May I fly a kite on the roof?,Only on Sundays.")
+    header = "category,intent_key,language_en_question,language_en_answer"
+    files = {"file": ("faqs.csv", "\n".join([header, *rows]))}
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        sent = list(
+            pool.map(lambda n: owner.post("/admin/faqs/bulk-upload", files=files), range(AT_ONCE))
+        )
+
+    assert {each.status_code for each in sent} == {201}
+    reports = [each.json() for each in sent]
+    assert sorted(each["success_count"] for each in reports) == [0] * (AT_ONCE - 1) + [600]
+    assert {each["success_count"] + each["skipped_count"] for each in reports} == {600}
+    question = {"facility_id": owner.facility_id, "message": "may i fly a kite", "language": "en"}
+    deadline = time.monotonic() + 60
+    while post("/chat", **question).json()["message"]["content"] != "Only on Sundays.":
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+def test_a_reply_sent_eight_times_at_once_is_one_message(owner, post, http):
+    asked = post("/chat", facility_id=owner.facility_id, message="may I bring a parrot").json()
+    reply = {"content": "Yes.", "client_message_id": str(uuid.uuid4())}
+    path = f"/admin/conversations/{asked['session_id']}/reply"
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        sent = list(pool.map(lambda n: owner.post(path, json=reply), range(AT_ONCE)))
+
+    assert len({each.json()["message"]["id"] for each in sent}) == 1
+    messages = http.get(f"/api/v1/chat/history/{asked['session_id']}").json()["messages"]
+    assert [each["role"] for each in messages].count("staff") == 1
+
+
+def test_absences_replaced_at_once_are_those_of_one(owner):
+    def replace(n):
+        periods = [
+            {"start_time": f"{n:02}:{minute}", "end_time": "08:00", "days_of_week": ["mon"]}
+            for minute in (10, 20, 30)
+        ]
+        return owner.put("/admin/facility/settings", json={"staff_absence_periods": periods})
+
+    at_once(replace)
+
+    periods = owner.get("/admin/facility/settings").json()["staff_absence_periods"]
+    assert len(periods) == 3
+    assert len({each["start_time"][:2] for each in periods}) == 1
+    owner.put("/admin/facility/settings", json={"staff_absence_periods": []})

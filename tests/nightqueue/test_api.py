@@ -112,6 +112,16 @@ def test_resolved_ones_are_listed_when_asked_for_and_always_counted(desk, entry,
         assert counts(body) == (2, 1, 1)
 
 
+def test_a_part_of_the_queue_is_asked_for_and_the_totals_are_true(desk, entry, sakura):
+    other = wait(sakura, due=HOUR)
+
+    body = desk.list(limit=1, offset=1).json()
+
+    assert [each["id"] for each in body["queues"]] == [entry.pk] != [other.pk]
+    assert counts(body) == (2, 2, 0)
+    assert desk.list(limit=0).status_code == desk.list(offset="x").status_code == 422
+
+
 @pytest.mark.parametrize("bad", ["maybe", "", "2", "9" * 40])
 def test_include_resolved_is_yes_or_no(desk, bad):
     assert desk.list(include_resolved=bad).status_code == 422

@@ -2,7 +2,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    no_translations,
+)
 from django.db import transaction
 
 from facilities.services import add_owner
@@ -20,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--owner-email", metavar="E", help="makes this person an owner")
         parser.add_argument("--owner-password", metavar="P", help="for an owner new to Yadopera")
 
+    @no_translations  # what is wrong with the files is said in the language of all commands
     def handle(self, **options: Any) -> None:
         email, password = options["owner_email"], options["owner_password"]
         if password and not email:

@@ -71,9 +71,9 @@ class Command(BaseCommand):
     def pages(self) -> str:
         base = settings.PUBLIC_BASE_URL
         lines = ["", "Yadopera is ready. Ctrl-C ends it.", ""]
-        key = SiteKey.objects.valid().filter(facility__slug=SLUG).first()
-        if key:
-            lines.append(f"  Guests   {base}/f/{SLUG}?location={key.location}&k={key.key}")
+        keys = SiteKey.objects.valid().select_related("facility")
+        if key := keys.filter(facility__slug=SLUG).first():
+            lines.append(f"  Guests   {key.address}")
         lines += [f"  Staff    {base}/admin/", f"  API      {base}/docs"]
         if password := generated_password():
             lines.insert(-1, f"           {OWNER_EMAIL}   password: {password}")

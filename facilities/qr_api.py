@@ -1,0 +1,63 @@
+"""The staff API of the codes that hang in an inn."""
+
+from typing import Annotated, cast
+
+from django.http import HttpRequest
+from ninja import Path, Router, Status
+
+from facilities.models import SiteKey, User
+from facilities.posters import Paper, picture_of
+from facilities.qr import data_url
+from facilities.schemas import PictureFormat, QrCodeIn, QrCodeOut, QrCodesOut, RowIdText
+from facilities.services import provide_code
+from facilities.staff_api import chosen_facility
+from yadopera.errors import NotFound
+
+router = Router(tags=["staff"])
+
+
+@router.get("/qr-codes", response=QrCodesOut)
+def list_codes(request: HttpRequest) -> dict[str, object]:
+    """The codes that count, of the facilities at which the caller works."""
+    site_keys = SiteKey.objects.for_user(request.user).valid().select_related("facility")
+    codes = [qr_code_out(site_key, "png") for site_key in site_keys]
+    return {"qr_codes": codes, "total": len(codes)}
+
+
+@router.post("/qr-code", response=QrCodeOut)
+def post_code(request: HttpRequest, payload: QrCodeIn) -> dict[str, object]:
+    """The code of a place: a new one, or in another format the one that it has.
+
+    As PDF it is a poster for A4 paper.
+    """
+    facility = chosen_facility(cast(User, request.user), payload.facility_id)
+    site_key = provide_code(
+        facility,
+        location=payload.location,
+        name=payload.custom_location_name or "",
+        include_session_token=payload.include_session_token,
+    )
+    return qr_code_out(site_key, payload.format)
+
+
+@router.delete("/qr-code/{code_id}", response={204: None})
+def delete_code(request: HttpRequest, code_id: Annotated[RowIdText, Path()]) -> Status[None]:
+    """The code opens the guest's page as before, but whoever scans it is no longer at the inn."""
+    if not SiteKey.objects.for_user(request.user).filter(pk=code_id).revoke():
+        raise NotFound("no such code")
+    return Status(204, None)
+
+
+def qr_code_out(site_key: SiteKey, picture_format: PictureFormat) -> dict[str, object]:
+    kind = Paper.A4 if picture_format == "pdf" else picture_format
+    return {
+        "id": site_key.pk,
+        "facility_id": site_key.facility_id,
+        "location": site_key.location,
+        "custom_location_name": site_key.name or None,
+        "include_session_token": site_key.include_session_token,
+        "qr_code_url": data_url(*picture_of(site_key, kind)),
+        "qr_code_data": site_key.address,
+        "format": picture_format,
+        "created_at": site_key.created_at,
+    }
