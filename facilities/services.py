@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
@@ -102,7 +103,8 @@ def renew(site_key: SiteKey) -> SiteKey | None:
 def change_password(*, user: User, current: str, new: str, keep: str = "") -> None:
     """End every other session and token; `keep` is the secret of the caller's own. Raises
     InvalidRequest for a wrong current password, ValidationError for a weak new one."""
-    if not user.check_password(current):
+    # The user's own method would store an outdated hash anew, which ends every token.
+    if not check_password(current, user.password):
         raise InvalidRequest(text=gettext("The password was not changed: check the present one."))
     set_password(user, new, keep=keep)
 

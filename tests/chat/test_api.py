@@ -17,7 +17,7 @@ from django_redis import get_redis_connection
 from chat.api import OPENING, message_events
 from chat.live import TOPIC, Switchboard
 from chat.models import Conversation, Escalation, GuestFeedback, Message
-from facilities.qr import qr_data_url, wifi_text
+from facilities.qr import data_url, qr_svg, wifi_text
 from faq.models import Faq, FaqTranslation
 from tests.conftest import Guest
 from yadopera.languages import LANGUAGES
@@ -233,7 +233,7 @@ def test_the_key_of_a_code_opens_the_wifi(guest, site_key):
     assert wifi(guest, site_key=site_key).json() == {
         "ssid": "Sakura-Guest",
         "password": "hanami-1234",
-        "qr_code_url": qr_data_url(wifi_text("Sakura-Guest", "hanami-1234")),
+        "qr_code_url": data_url(qr_svg(wifi_text("Sakura-Guest", "hanami-1234")), "image/svg+xml"),
     }
 
 
@@ -303,7 +303,9 @@ def test_a_network_without_a_password_has_an_empty_one(guest, sakura, site_key):
     body = wifi(guest, site_key=site_key).json()
 
     assert (body["ssid"], body["password"]) == ("Sakura-Guest", "")
-    assert body["qr_code_url"] == qr_data_url("WIFI:T:nopass;S:Sakura-Guest;P:;;")
+    assert body["qr_code_url"] == data_url(
+        qr_svg("WIFI:T:nopass;S:Sakura-Guest;P:;;"), "image/svg+xml"
+    )
 
 
 @pytest.mark.parametrize("change", [{"wifi_ssid": ""}, {"is_active": False}])

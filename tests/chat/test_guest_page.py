@@ -218,7 +218,7 @@ def test_an_inn_that_tells_nothing_to_everybody_has_no_list_of_questions(sakura)
 
 
 def test_the_page_knows_no_key_but_the_one_it_was_opened_with(sakura, site_key):
-    other = sakura.site_keys.create().key
+    other = sakura.site_keys.create(location="kitchen").key
     assert site_key not in text_of(phone().get(PAGE))
 
     page = text_of(phone().get(f"{PAGE}?k={site_key}"))

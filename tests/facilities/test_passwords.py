@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 from django.utils import timezone
 
@@ -69,6 +70,15 @@ def test_a_change_ends_every_other_token_and_session(hanako):
     assert states == [200, 401, 401]
     assert login(Client(), hanako.email, PASSWORD).status_code == 401
     assert login(Client(), hanako.email, NEW).status_code == 200
+
+
+def test_a_hash_of_an_older_django_signs_nobody_out(hanako):
+    client = staff_client(hanako)
+    hanako.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1000)
+    hanako.save()
+
+    assert put(client).status_code == 200
+    assert client.get(f"{AUTH}/me").status_code == 200
 
 
 def test_in_the_admin_ones_own_session_goes_on(hanako):

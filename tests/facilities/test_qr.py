@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from qrcode import QRCode
 
-from facilities.qr import qr_data_url, wifi_text
+from facilities.qr import data_url, qr_svg, wifi_text
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUIET_ZONE = 4
@@ -57,7 +57,7 @@ def test_no_name_or_password_is_read_as_another(odd):
 
 
 def picture(text):
-    kind, _, data = qr_data_url(text).partition(",")
+    kind, _, data = data_url(qr_svg(text), "image/svg+xml").partition(",")
     assert kind == "data:image/svg+xml;base64"
     return ElementTree.fromstring(base64.b64decode(data, validate=True))  # noqa: S314  our own
 

@@ -415,7 +415,7 @@ def test_a_code_is_made_in_the_admin(client, hanako, sakura):
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
-        ({"location": "room"}, "name"),
+        ({"location": "custom"}, "name"),
         ({"location": "custom", "name": " "}, "name"),
         ({"location": "garden"}, "location"),
         ({"location": "entrance", "name": "is dropped"}, "__all__"),

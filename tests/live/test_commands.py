@@ -82,7 +82,7 @@ def test_the_readmes_other_examples_hold(live, http, demo_id):
 
 def test_static_files_are_compressed_and_kept(http):
     page = http.get("/f/demo")
-    address = re.search(r'href="(/static/chat/guest_page\.[0-9a-f]+\.css)"', page.text)[1]
+    address = re.search(r'href="(/static/chat/guest/page\.[0-9a-f]+\.css)"', page.text)[1]
 
     style = http.get(address, headers={"Accept-Encoding": "gzip"})
 

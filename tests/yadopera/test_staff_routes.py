@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from chat.models import Escalation, GuestFeedback, Message
-from facilities.models import EscalationSchedule, Facility, Membership, StaffAbsence, User
+from facilities.models import EscalationSchedule, Facility, Membership, SiteKey, StaffAbsence, User
 from faq.models import Faq, FaqTranslation
 from nightqueue.models import QueueEntry
 from tests.conftest import Guest, staff_client
@@ -71,6 +71,9 @@ ROUTES = [
     Route("GET /admin/feedback/negative"),
     Route("POST /admin/feedback/{message_id}/ignore"),
     Route("GET /admin/feedback-stats"),
+    Route("GET /admin/qr-codes"),
+    Route("POST /admin/qr-code", {"location": "kitchen"}, "body"),
+    Route("DELETE /admin/qr-code/{code_id}"),
     Route("GET /admin/dashboard", chosen_by="query"),
     Route("GET /admin/overnight-queue"),
     Route("POST /admin/overnight-queue/process"),
@@ -86,6 +89,7 @@ OF_THE_INN = [
     Escalation,
     GuestFeedback,
     QueueEntry,
+    SiteKey,
 ]
 MADE_UP = {"session_id": str(uuid.uuid4())}
 
@@ -115,6 +119,7 @@ def names(sakura):
         "session_id": guest.session_id,
         "message_id": message_id,
         "entry_id": entry.pk,
+        "code_id": sakura.site_keys.create(location="lounge").pk,
     }
 
 
