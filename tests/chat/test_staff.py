@@ -270,7 +270,7 @@ def test_staff_reply_on_the_page_to_which_the_notification_leads(client, waiting
 
     assert said_by_staff(waiting) == [REPLY]
     assert "hand_back" in page.content.decode()
-    client.post(admin_page(waiting, "reply"), {"hand_back": "1"})
+    client.post(admin_page(waiting, "act"), {"action": "hand_back"})
     assert waiting.ask("what time can i check in")["message"]["source"] == "faq"
 
 
