@@ -31,7 +31,12 @@ run: $(VENV)/.installed ## everything on this machine: web, worker, beat, databa
 	@exec $(BIN)/python manage.py run
 
 test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, Redis and Celery worker
-	$(BIN)/python -m pytest
+	@# Those that start the whole of it wait for most of their time, so they run beside the others.
+	@mkdir -p .yadopera
+	@YADOPERA_TEST_HOME=$(CURDIR)/.yadopera/test-live $(BIN)/python -m pytest tests/live \
+		> .yadopera/test-live.log 2>&1 & live=$$!; \
+	$(BIN)/python -m pytest --ignore=tests/live; here=$$?; \
+	wait $$live; there=$$?; cat .yadopera/test-live.log; exit $$((here || there))
 
 lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .

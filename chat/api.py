@@ -7,6 +7,7 @@ from typing import Annotated
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.views.decorators.gzip import gzip_page
 from ninja import Path, Query, Router
 from ninja.decorators import decorate_view
@@ -36,13 +37,6 @@ SessionIdInPath = Annotated[schemas.SessionId, Path()]
 FacilityId = Annotated[RowIdText | None, Query()]
 
 
-def facility_called(slug: str) -> Facility:
-    facility = Facility.objects.open().filter(slug=slug).first()
-    if facility is None:
-        raise NotFound("no such facility")
-    return facility
-
-
 def find_facility(facility_id: int | None) -> Facility | None:
     return None if facility_id is None else services.get_facility(facility_id)
 
@@ -59,7 +53,7 @@ def get_facility_page(
     location: Annotated[schemas.Location | None, Query()] = None,
 ) -> dict[str, object]:
     """The inn's facts and its three foremost questions, in the asked language."""
-    facility = facility_called(slug)
+    facility = get_object_or_404(Facility.objects.open(), slug=slug)
     facts = facility.facts(language or facility.language)
     return {
         "facility": {
@@ -89,7 +83,7 @@ def get_guide(
     language: Annotated[LanguageCode | None, Query()] = None,
 ) -> dict[str, object]:
     """Everything that the inn tells everybody, for a phone to keep while it has a connection."""
-    facility = facility_called(slug)
+    facility = get_object_or_404(Facility.objects.open(), slug=slug)
     read_in = language or browser_language(request)
     return {"language": read_in, "faqs": list(shown_faqs(facility, read_in))}
 
@@ -100,7 +94,7 @@ def post_wifi(
 ) -> dict[str, object]:
     """The Wi-Fi password, for guests who scanned a code of the inn, or where it tells anyone."""
     enforce(request, "chat", session=payload.session_id or "")
-    facility = facility_called(slug)
+    facility = get_object_or_404(Facility.objects.open(), slug=slug)
     if not facility.wifi_ssid:
         raise NotFound("the inn has not entered its Wi-Fi")
     services.require_on_site(facility, session_id=payload.session_id, site_key=payload.site_key)

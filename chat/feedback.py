@@ -7,6 +7,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from chat.models import GuestFeedback, GuestFeedbackQuerySet, Message
+from chat.statistics import share
 from facilities.schemas import Page
 
 
@@ -42,13 +43,17 @@ def low_rated_answers(votes: GuestFeedbackQuerySet, page: Page) -> list[dict[str
 
 def feedback_stats(votes: GuestFeedbackQuerySet, page: Page) -> dict[str, object]:
     """How many helped and how many did not, ignored or not, and `low_rated_answers`."""
-    total = votes.count()
     negative = votes.negative().count()
+    return summed(votes.count() - negative, negative, low_rated_answers(votes, page))
+
+
+def summed(positive: int, negative: int, low_rated: list[dict[str, object]]) -> dict[str, object]:
+    """In the shape of `FeedbackStatsOut`."""
     return {
-        "positive_count": total - negative,
+        "positive_count": positive,
         "negative_count": negative,
-        "positive_rate": (total - negative) / total if total else 0.0,
-        "low_rated_answers": low_rated_answers(votes, page),
+        "positive_rate": share(positive, positive + negative) or 0,
+        "low_rated_answers": low_rated,
     }
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from ninja import Schema
+from ninja import Field, Schema
 from pydantic import AfterValidator, StringConstraints
 
 from chat.models import REPLY_LENGTH, Escalation
@@ -14,6 +14,9 @@ from facilities.models import EscalationMode
 from facilities.schemas import LanguageCode, Text
 
 NOTES_LENGTH = 2000
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class EscalationOut(Schema):
@@ -112,6 +115,6 @@ class LowRatedOut(Schema):
 class FeedbackStatsOut(Schema):
     positive_count: int
     negative_count: int
-    #: 0 to 1; 0 without a vote.
-    positive_rate: float
+    #: 0 without a vote.
+    positive_rate: Share
     low_rated_answers: list[LowRatedOut]

@@ -4,8 +4,8 @@ from typing import Final
 
 from csp import constants as csp
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
@@ -38,7 +38,7 @@ MODULES: Final = [
 @vary_on_headers("Accept-Language", "Cookie")
 def guest_page(request: HttpRequest, slug: str) -> HttpResponse:
     """The inn's facts, what is asked most, whom to call, and a field to ask in."""
-    facility = open_facility(slug)
+    facility = get_object_or_404(Facility.objects.open(), slug=slug)
     chosen = chosen_language(request)
     language = page_language(request)
     words = page_words()[language] | {key: say(key, language) for key in SAID_BY_THE_SYSTEM}
@@ -92,13 +92,6 @@ def is_scan(request: HttpRequest) -> bool:
     return request.method == "GET" and holds_key and not looks_ahead
 
 
-def open_facility(slug: str) -> Facility:
-    facility = Facility.objects.open().filter(slug=slug).first()
-    if facility is None:
-        raise Http404
-    return facility
-
-
 def chosen_language(request: HttpRequest) -> str | None:
     """What the guest has chosen, now or before; None when he has not."""
     asked_for = match_language(request.GET.get("language", ""))
@@ -136,7 +129,7 @@ def framed_by(facility: Facility, response: HttpResponse) -> HttpResponse:
 @vary_on_headers("Accept-Language", "Cookie")
 def manifest(request: HttpRequest, slug: str) -> JsonResponse:
     """What a phone shows of the page when it is put on the home screen."""
-    facility = open_facility(slug)
+    facility = get_object_or_404(Facility.objects.open(), slug=slug)
     language = page_language(request)
     name = facility.name_for(language)
     address = reverse("chat:guest_page", args=[slug])

@@ -1,10 +1,10 @@
 """What happens to accounts in the background."""
 
 from celery import shared_task
-from kombu.exceptions import OperationalError
 
 from facilities import services
 from yadopera.errors import ServiceUnavailable
+from yadopera.queues import enqueue
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=10, max_retries=5)
@@ -15,7 +15,5 @@ def mail_reset_link(email: str) -> None:
 def queue_reset_link(email: str) -> None:
     """Have the link mailed. Whether there is such an account is for the worker to find out: whoever
     asks waits equally long for every address. Raises ServiceUnavailable."""
-    try:
-        mail_reset_link.apply_async([email], retry=False)
-    except OperationalError:
-        raise ServiceUnavailable("Redis does not answer") from None
+    if not enqueue(mail_reset_link, email):
+        raise ServiceUnavailable("Redis does not answer")

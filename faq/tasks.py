@@ -1,16 +1,12 @@
 """What happens to FAQs in the background."""
 
-import logging
-
 from celery import shared_task
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
 from facilities.models import Facility
 from yadopera import shared_memory
 from yadopera.ai import get_provider
-
-logger = logging.getLogger(__name__)
+from yadopera.queues import enqueue
 
 #: Texts saved within this time, such as those of one form, are embedded by one task.
 GATHER_SECONDS = 2
@@ -39,32 +35,22 @@ def index_texts(facility_id: int | None = None) -> None:
         if facility is None:
             return
     if reindex(facility, at_most=INDEXED_A_RUN) >= INDEXED_A_RUN:
-        _queue_index(facility_id)  # more than one run may take
+        enqueue(index_texts, facility_id)  # more than one run may take
 
 
 def queue_index(facility_id: int) -> None:
-    """Have this facility's texts made findable once the present transaction is through."""
-    transaction.on_commit(lambda: _queue_index(facility_id))
-
-
-def _queue_index(facility_id: int | None) -> None:
-    try:
-        index_texts.apply_async([facility_id], retry=False)
-    except OperationalError:
-        logger.warning("Redis does not answer: texts are indexed when it is back.")
+    """Have this facility's texts made findable once the present transaction is through; beat looks
+    for them too."""
+    transaction.on_commit(lambda: enqueue(index_texts, facility_id))
 
 
 def queue_vectors(facility_id: int) -> None:
-    """Have the vectors of this facility's texts made once the present transaction is through."""
+    """Have the vectors of this facility's texts made once the present transaction is through; beat
+    looks for texts without, which are found all the same."""
     if get_provider() is not None:
         transaction.on_commit(lambda: _queue(facility_id))
 
 
 def _queue(facility_id: int) -> None:
-    if not shared_memory.claim(f"vectors-queued-{facility_id}", seconds=GATHER_SECONDS):
-        return
-    try:
-        embed_texts.apply_async([facility_id], countdown=GATHER_SECONDS, retry=False)
-    except OperationalError:
-        # The text is saved and found without a vector; beat looks for such texts.
-        logger.warning("Redis does not answer: vectors will be made when it is back.")
+    if shared_memory.claim(f"vectors-queued-{facility_id}", seconds=GATHER_SECONDS):
+        enqueue(embed_texts, facility_id, countdown=GATHER_SECONDS)

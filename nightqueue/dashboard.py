@@ -126,20 +126,19 @@ class Dashboard:
         """All votes that were ever given."""
         positive = sum(day.positive for day in self.votes)
         negative = sum(day.negative for day in self.votes)
-        return {
-            "positive_count": positive,
-            "negative_count": negative,
-            "positive_rate": statistics.share(positive, positive + negative) or 0,
-            "low_rated_answers": self.low_rated_answers,
-        }
+        return feedback.summed(positive, negative, self.low_rated_answers)
 
     # This month, by the calendar.
+
+    @cached_property
+    def this_month(self) -> Figures:
+        return self.figures(self.calendar_month)
 
     @property
     def monthly_usage(self) -> dict[str, object]:
         """There are no paid plans."""
         return {
-            "current_month_questions": self.figures(self.calendar_month).questions,
+            "current_month_questions": self.this_month.questions,
             "plan_type": "Premium",
             "plan_limit": None,
             "usage_percentage": None,
@@ -150,11 +149,10 @@ class Dashboard:
 
     @property
     def ai_automation(self) -> dict[str, object]:
-        figures = self.figures(self.calendar_month)
         return {
-            "ai_responses": figures.automatic,
-            "total_questions": figures.questions,
-            "automation_rate": round((figures.automatic_rate or 0) * 100, 1),
+            "ai_responses": self.this_month.automatic,
+            "total_questions": self.this_month.questions,
+            "automation_rate": round((self.this_month.automatic_rate or 0) * 100, 1),
         }
 
     @cached_property

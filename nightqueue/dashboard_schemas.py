@@ -7,12 +7,10 @@ from ninja import Field, Schema
 
 from chat.desk import is_contactable
 from chat.models import Conversation, Escalation
-from chat.staff_schemas import LowRatedOut
+from chat.staff_schemas import FeedbackStatsOut, Share
 from facilities.schemas import LanguageCode
 from nightqueue.dashboard import Dashboard
 from nightqueue.schemas import QueueEntryOut
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class AttentionOut(Schema):
@@ -85,15 +83,6 @@ class RecentOut(Schema):
     @staticmethod
     def resolve_created_at(conversation: Conversation) -> datetime:
         return conversation.last_activity_at
-
-
-class FeedbackOut(Schema):
-    """All votes that were ever given; 0 as a rate when there are none."""
-
-    positive_count: int
-    negative_count: int
-    positive_rate: Share
-    low_rated_answers: list[LowRatedOut]
 
 
 class UsageOut(Schema):
@@ -194,7 +183,7 @@ class DashboardOut(Schema):
     recent_conversations: list[RecentOut]
     #: The latest 100 that wait.
     overnight_queue: list[QueueEntryOut]
-    feedback_stats: FeedbackOut
+    feedback_stats: FeedbackStatsOut
     monthly_usage: UsageOut
     ai_automation: AutomationOut
     escalations_summary: EscalationsOut

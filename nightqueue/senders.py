@@ -31,9 +31,9 @@ from django.utils import timezone
 from facilities.models import ChannelKind
 from nightqueue.messages import Letter
 
-#: For a connection, or between two signs of life.
 #: How what the field could not decrypt begins (Fernet's version byte, in base64).
 ENCRYPTED: Final = "gAAAA"
+#: For a connection, or between two signs of life.
 TIMEOUT_SECONDS = 10.0
 #: For all of it: a receiver that answers a byte at a time is as good as none.
 LONGEST_SECONDS = 20.0

@@ -4,9 +4,8 @@ import logging
 
 from celery import shared_task
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
-from yadopera import shared_memory
+from yadopera.queues import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -46,15 +45,9 @@ def translate_waiting() -> None:
 
 
 def queue_sending() -> None:
-    """Have the outbox sent once the present transaction is through."""
+    """Have the outbox sent once the present transaction is through; beat looks for its rows too."""
     transaction.on_commit(_wake_worker)
 
 
 def _wake_worker() -> None:
-    if shared_memory.is_away():
-        return  # beat looks for the rows
-    try:
-        send_pending.apply_async(retry=False, expires=EXPIRES_SECONDS)
-    except OperationalError:
-        # The rows are stored; beat looks for them.
-        logger.warning("Redis does not answer: notifications are sent when it is back.")
+    enqueue(send_pending, expires=EXPIRES_SECONDS)

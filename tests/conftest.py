@@ -150,6 +150,24 @@ def staff_client(user=None):
     return Client(headers={"authorization": f"Bearer {secret}"})
 
 
+class StaffApp:
+    """The staff app; each module of tests says in a `Desk` of its own what it calls."""
+
+    def __init__(self, user=None):
+        self.client = staff_client(user)
+
+
+@pytest.fixture
+def desk(request, hanako):
+    return request.module.Desk(hanako)
+
+
+@pytest.fixture
+def theirs(request, momiji):
+    """The desk of another inn."""
+    return request.module.Desk(momiji)
+
+
 # The AI provider --------------------------------------------------------------------------------
 
 

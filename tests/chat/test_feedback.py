@@ -6,18 +6,15 @@ from django.test.utils import CaptureQueriesContext
 
 from chat.models import Conversation, GuestFeedback
 from facilities.models import Membership
-from tests.conftest import Guest, staff_client
+from tests.conftest import Guest, StaffApp
 
 ADMIN = "/api/v1/admin"
 CHECK_IN = "what time can i check in"
 LAUNDRY = "is there a washing machine"
 
 
-class Desk:
+class Desk(StaffApp):
     """Calls the votes as the staff app does."""
-
-    def __init__(self, user=None):
-        self.client = staff_client(user)
 
     def disliked(self, **query):
         return self.client.get(f"{ADMIN}/feedback/negative", query)
@@ -27,11 +24,6 @@ class Desk:
 
     def stats(self, **query):
         return self.client.get(f"{ADMIN}/feedback-stats", query)
-
-
-@pytest.fixture
-def desk(hanako):
-    return Desk(hanako)
 
 
 def vote(facility, question=CHECK_IN, verdict="negative", guest=None):

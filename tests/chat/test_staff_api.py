@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from chat.models import Conversation, Escalation, Message
 from facilities.models import Membership, StaffAbsence
-from tests.conftest import Guest, staff_client
+from tests.conftest import Guest, StaffApp
 
 ADMIN = "/api/v1/admin"
 UNANSWERED = "can my parrot surf"
@@ -20,11 +20,8 @@ MADE_UP = str(uuid.uuid4())
 BAD_IDS = ["0", "-1", "x", "1.5", str(2**63), "9" * 40, "%00"]
 
 
-class Desk:
+class Desk(StaffApp):
     """Calls the staff API as the staff app does."""
-
-    def __init__(self, user=None):
-        self.client = staff_client(user)
 
     def list(self, **query):
         return self.client.get(f"{ADMIN}/escalations", query)
@@ -40,17 +37,6 @@ class Desk:
         path = f"{ADMIN}/conversations/{session_id}/reply"
         body = {"content": content} | fields
         return self.client.post(path, body, content_type="application/json")
-
-
-@pytest.fixture
-def desk(hanako):
-    return Desk(hanako)
-
-
-@pytest.fixture
-def theirs(momiji):
-    """The desk of another inn."""
-    return Desk(momiji)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from facilities import tasks
 from tests.conftest import staff_client
@@ -220,7 +221,7 @@ def test_asking_is_limited_by_account_and_by_address(settings, worker, db):
 
 def test_without_redis_it_says_so_for_every_address(hanako, monkeypatch):
     def away(*args, **options):
-        raise tasks.OperationalError("no broker")
+        raise OperationalError("no broker")
 
     monkeypatch.setattr(tasks.mail_reset_link, "apply_async", away)
 

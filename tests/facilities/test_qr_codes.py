@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from facilities.models import Membership, SiteKey, SiteKeyQuerySet
 from facilities.services import renew
-from tests.conftest import Guest, staff_client
+from tests.conftest import Guest, StaffApp
 from tests.facilities.codes import READERS, read_data_url, read_pdf
 
 LIST = "/api/v1/admin/qr-codes"
@@ -20,11 +20,8 @@ CHANGELIST = reverse("admin:facilities_sitekey_changelist")
 Place = SiteKey.Place
 
 
-class Desk:
+class Desk(StaffApp):
     """Calls the codes as the staff app does."""
-
-    def __init__(self, user=None):
-        self.client = staff_client(user)
 
     def list(self):
         return self.client.get(LIST)
@@ -35,17 +32,6 @@ class Desk:
 
     def delete(self, number):
         return self.client.delete(f"{PATH}/{number}")
-
-
-@pytest.fixture
-def desk(hanako):
-    return Desk(hanako)
-
-
-@pytest.fixture
-def theirs(momiji):
-    """The desk of another inn."""
-    return Desk(momiji)
 
 
 @pytest.fixture

@@ -4,18 +4,15 @@ import pytest
 
 from facilities.models import Facility, Membership, StaffAbsence, User
 from facilities.services import change_settings
-from tests.conftest import Guest, staff_client
+from tests.conftest import Guest, StaffApp
 
 PATH = "/api/v1/admin/facility/settings"
 NIGHT = {"start_time": "22:00", "end_time": "08:00", "days_of_week": ["fri", "mon"]}
 NUL = "a\x00b"
 
 
-class Desk:
+class Desk(StaffApp):
     """Calls the settings as the staff app does."""
-
-    def __init__(self, user=None):
-        self.client = staff_client(user)
 
     def read(self, **query):
         return self.client.get(PATH, query)
@@ -23,11 +20,6 @@ class Desk:
     def change(self, facility_id=None, **fields):
         query = f"?facility_id={facility_id}" if facility_id is not None else ""
         return self.client.put(PATH + query, fields, content_type="application/json")
-
-
-@pytest.fixture
-def desk(hanako):
-    return Desk(hanako)
 
 
 @pytest.fixture

@@ -3,18 +3,15 @@
 import pytest
 
 from facilities.models import EscalationSchedule, Membership
-from tests.conftest import staff_client
+from tests.conftest import StaffApp
 
 PATH = "/api/v1/admin/escalation-schedule"
 NIGHT = {"day_of_week": ["all"], "time_start": "22:00", "time_end": "02:00", "mode": "early"}
 NUL = "a\x00b"
 
 
-class Desk:
+class Desk(StaffApp):
     """Calls the schedules as the staff app does."""
-
-    def __init__(self, user=None):
-        self.client = staff_client(user)
 
     def list(self, **query):
         return self.client.get(PATH, query)
@@ -27,17 +24,6 @@ class Desk:
 
     def delete(self, number):
         return self.client.delete(f"{PATH}/{number}")
-
-
-@pytest.fixture
-def desk(hanako):
-    return Desk(hanako)
-
-
-@pytest.fixture
-def theirs(momiji):
-    """The desk of another inn."""
-    return Desk(momiji)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.management import call_command
+from kombu.exceptions import OperationalError
 
 from faq import embeddings, tasks
 from faq.embeddings import embed_outdated
@@ -69,7 +70,7 @@ def test_without_redis_a_text_is_saved_all_the_same(
     provider, few, django_capture_on_commit_callbacks, monkeypatch
 ):
     def away(*args, **options):
-        raise tasks.OperationalError("no broker")
+        raise OperationalError("no broker")
 
     monkeypatch.setattr(tasks.embed_texts, "apply_async", away)
 

@@ -7,11 +7,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from kombu.exceptions import OperationalError
 
 from facilities.models import Membership
 from faq import services, tasks, transfer
 from faq.models import Faq, FaqTranslation
-from tests.conftest import Guest, staff_client
+from tests.conftest import Guest, StaffApp
 from yadopera.errors import NotFound
 
 PATH = "/api/v1/admin/faqs"
@@ -21,11 +22,8 @@ KITE = {"category": "facilities", "translations": [ENGLISH]}
 NUL = "a\x00b"
 
 
-class Desk:
+class Desk(StaffApp):
     """Calls the FAQs as the staff app does."""
-
-    def __init__(self, user=None):
-        self.client = staff_client(user)
 
     def list(self, **query):
         return self.client.get(PATH, query)
@@ -43,17 +41,6 @@ class Desk:
         raw = content if isinstance(content, bytes) else content.encode()
         file = SimpleUploadedFile("faqs.csv", raw)
         return self.client.post(f"{PATH}/bulk-upload", {"file": file, "mode": "add"} | fields)
-
-
-@pytest.fixture
-def desk(hanako):
-    return Desk(hanako)
-
-
-@pytest.fixture
-def theirs(momiji):
-    """The desk of another inn."""
-    return Desk(momiji)
 
 
 @pytest.fixture
@@ -539,7 +526,7 @@ def test_without_redis_the_file_is_added_all_the_same(
     desk, monkeypatch, django_capture_on_commit_callbacks
 ):
     def away(*args, **options):
-        raise tasks.OperationalError("no broker")
+        raise OperationalError("no broker")
 
     monkeypatch.setattr(transfer, "INDEXED_AT_ONCE", 0)
     monkeypatch.setattr(tasks.index_texts, "apply_async", away)

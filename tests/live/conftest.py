@@ -114,6 +114,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def trained_models():
+    """Made once in the tests' own home, from which every run borrows them."""
+    from chat.services import warm_up
+
+    warm_up()
+
+
 @pytest.fixture(scope="session")
 def live(tmp_path_factory):
     run = Run(tmp_path_factory.mktemp("live") / "home").wait_until_ready()

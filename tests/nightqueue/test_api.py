@@ -11,17 +11,14 @@ from chat.models import Conversation, Escalation, Message
 from facilities.models import Membership
 from nightqueue.models import Delivery, Digest, QueueEntry
 from nightqueue.services import make_digests
-from tests.conftest import staff_client
+from tests.conftest import StaffApp
 
 PATH = "/api/v1/admin/overnight-queue"
 HOUR = timedelta(hours=1)
 
 
-class Desk:
+class Desk(StaffApp):
     """Calls the night queue as the staff app does."""
-
-    def __init__(self, user=None):
-        self.client = staff_client(user)
 
     def list(self, **query):
         return self.client.get(PATH, query)
@@ -31,17 +28,6 @@ class Desk:
 
     def process(self):
         return self.client.post(f"{PATH}/process")
-
-
-@pytest.fixture
-def desk(hanako):
-    return Desk(hanako)
-
-
-@pytest.fixture
-def theirs(momiji):
-    """The desk of another inn."""
-    return Desk(momiji)
 
 
 def wait(facility, *, due, text="can my parrot surf", language="en"):
@@ -204,7 +190,7 @@ def test_the_outbox_is_sent_even_when_nothing_is_new(
 ):
     woken = []
     monkeypatch.setattr(
-        "nightqueue.tasks.send_pending.apply_async", lambda **options: woken.append(options)
+        "nightqueue.tasks.send_pending.apply_async", lambda _args, **options: woken.append(options)
     )
     with django_capture_on_commit_callbacks(execute=True):
         assert desk.process().json() == {"processed_count": 0, "total_count": 0}

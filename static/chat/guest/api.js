@@ -100,7 +100,11 @@ export async function history(after = 0) {
   return (await call(conversation("history"), { query })).messages;
 }
 
-export async function guide() {
-  const query = { language: settings.language };
-  return (await call(`/facility/${settings.slug}/faqs`, { query })).faqs;
+const GUIDE = `/facility/${settings.slug}/faqs`;
+
+export function guide() {
+  return call(GUIDE, { query: { language: settings.language } });
 }
+
+// Where the guide is found again.
+export const guideAddress = `${BASE}${GUIDE}?language=${settings.language}`;

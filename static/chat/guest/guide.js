@@ -12,16 +12,17 @@ const SHORTEST_START = 4; // characters
 
 let faqs = [];
 
+// Returns what the inn has sent, for `offline.js` to keep.
 export async function loadGuide() {
-  if (faqs.length) return;
-  faqs = (await guide()).map((faq) => ({
+  const sent = await guide();
+  faqs = sent.faqs.map((faq) => ({
     ...faq,
     inQuestion: terms(faq.question),
     inAnswer: terms(faq.answer),
   }));
-  if (!faqs.length) return;
-  $("#guide").hidden = false;
-  list("");
+  $("#guide").hidden = !faqs.length;
+  list($("#guide input").value.trim());
+  return sent;
 }
 
 // Words of languages that write between spaces, and pairs of characters of those that do not; but

@@ -13,7 +13,6 @@ const HELPFUL = 2; // entries of the guide below a question that waits
 
 // What this page has to send. All pages of this device remember theirs in one place.
 let queue = [];
-const items = new Map(); // id -> the question as it is shown
 let failures = 0; // in a row
 let explain = null; // says below a question why it waits
 let sending = false;
@@ -31,11 +30,11 @@ export function start(hears) {
 }
 
 export function write(text) {
-  const asked = { id: newId(), text };
-  queue.push(asked);
-  remember("outbox", [...(recall("outbox") ?? []), asked]);
-  showQuestion(asked);
-  if (explain) explainAgain();
+  const id = newId();
+  queue.push({ id, text });
+  remember("outbox", [...(recall("outbox") ?? []), { id, text }]);
+  thread.question(text, id);
+  explainAgain();
   flush();
 }
 
@@ -45,18 +44,17 @@ export function isSending() {
 
 // Show what waits in a thread that has been cleared.
 export function showAgain() {
-  for (const asked of queue) showQuestion(asked);
+  for (const { id, text } of queue) thread.question(text, id);
   explainAgain();
 }
 
 // Say below each question that waits why it does, with what the guide has to say by now.
 export function explainAgain() {
-  if (explain) for (const { id, text } of queue) explain(items.get(id), text);
+  if (explain) for (const { id, text } of queue) explain(thread.asked(id), text);
 }
 
 export function empty() {
   queue = [];
-  items.clear();
   clearTimeout(retry);
   explain = null;
 }
@@ -74,35 +72,35 @@ export async function flush() {
 }
 
 function take(id) {
-  queue = queue.filter((asked) => asked.id !== id);
-  items.delete(id);
-  remember("outbox", (recall("outbox") ?? []).filter((asked) => asked.id !== id));
+  const isOther = (question) => question.id !== id;
+  queue = queue.filter(isOther);
+  remember("outbox", (recall("outbox") ?? []).filter(isOther));
 }
 
-function showQuestion({ id, text }) {
-  items.set(id, thread.question(text, id));
+// Whether it still has to be sent; the conversation may have been deleted meanwhile.
+function isWaiting(id) {
+  return queue.some((question) => question.id === id);
 }
 
 // Whether the next one may go: this one has arrived, or never will.
 async function deliver({ id, text }) {
-  thread.note(items.get(id), say("sending"));
-  const draft = thread.draft(items.get(id));
+  thread.note(thread.asked(id), say("sending"));
+  const draft = thread.draft(thread.asked(id));
   try {
     const body = await ask(asking(id, text), draft.add);
-    const item = items.get(id);
-    if (!item) return true; // the conversation was deleted meanwhile
+    if (!isWaiting(id)) return true;
     take(id);
     failures = 0;
     explain = null;
     remember("session", body.session_id);
-    thread.note(item);
+    thread.note(thread.asked(id));
     draft.remove();
-    thread.answer(item, body.message);
+    thread.answer(thread.asked(id), body.message);
     hear.connected(true);
     hear.answered(body);
     return true;
   } catch (error) {
-    return items.has(id) ? fail(id, text, error) : true;
+    return isWaiting(id) ? fail(id, text, error) : true;
   } finally {
     draft.remove();
   }
@@ -161,7 +159,7 @@ function again() {
 
 // The inn will not take it as it is. The text stays; sending it again is the guest's to decide.
 function refuse(id, text, error) {
-  const item = items.get(id);
+  const item = thread.asked(id);
   take(id);
   const button = element("button", { type: "button", class: "small" }, say("try_again"));
   button.addEventListener("click", () => {

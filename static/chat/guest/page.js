@@ -165,9 +165,15 @@ function offerMail() {
   return offer;
 }
 
-function keepGuide() {
-  loadGuide().then(outbox.explainAgain, () => {});
-  keepForOffline().catch(() => {});
+// Without a connection there is nothing to keep yet; when it comes back this is tried again.
+async function keepGuide() {
+  try {
+    const guide = await loadGuide();
+    outbox.explainAgain();
+    await keepForOffline(guide);
+  } catch {
+    // See above.
+  }
 }
 
 // The page ---------------------------------------------------------------------------------------

@@ -29,10 +29,6 @@ export function offering(made) {
   offers = made;
 }
 
-export function isEmpty() {
-  return !list.childElementCount;
-}
-
 export function clear() {
   list.replaceChildren();
   byId.clear();
@@ -67,16 +63,20 @@ export function question(text, clientId) {
   insert(item, Infinity);
   byClientId.set(clientId, item);
   show(item);
-  return item;
 }
 
-// The answer to `asked`, while it is being written; what was stored takes its place (`answer`).
-export function draft(asked) {
+// The question that a device gave this id.
+export function asked(clientId) {
+  return byClientId.get(clientId);
+}
+
+// The answer to `question`, while it is being written; what was stored takes its place (`answer`).
+export function draft(question) {
   const item = bubble("assistant");
   item.classList.add("writing");
   item.querySelector(".text").textContent = say("writing");
-  item.order = asked.order;
-  asked.after(item);
+  item.order = question.order;
+  question.after(item);
   follow(item);
   let text = "";
   return {
@@ -89,9 +89,9 @@ export function draft(asked) {
   };
 }
 
-// The stored answer to `asked`, which was stored before it.
-export function answer(asked, message) {
-  if (asked.order === Infinity) move(asked, message.id - 0.5);
+// The stored answer to `question`, which was stored before it.
+export function answer(question, message) {
+  if (question.order === Infinity) move(question, message.id - 0.5);
   if (!place(message)) return;
   follow(byId.get(message.id));
   speak(message);
