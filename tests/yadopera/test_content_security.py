@@ -22,8 +22,8 @@ def policy_of(response):
 
 
 def is_closed(response, *, themed=False):
-    """Nothing inline, nothing from elsewhere, in nobody's frame. The theme of the admin computes its
-    own expressions and sets styles inline; what runs is still ours alone."""
+    """Nothing inline, nothing from elsewhere, in nobody's frame. The theme of the admin computes
+    its own expressions and sets styles inline; what runs is still ours alone."""
     policy = policy_of(response)
     if themed:
         assert policy["script-src"].pop() == "'unsafe-eval'"
@@ -101,7 +101,9 @@ class Forbidden(HTMLParser):
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         is_data = given.get("type", "") in {"application/json", "application/ld+json"}
-        if (tag == "style" and not self.themed) or (tag == "script" and "src" not in given and not is_data):
+        if (tag == "style" and not self.themed) or (
+            tag == "script" and "src" not in given and not is_data
+        ):
             self.found.append(f"inline <{tag}>")
         for name, value in given.items():
             if (name == "style" and not self.themed) or name.startswith("on"):
