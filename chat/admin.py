@@ -19,6 +19,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from chat import staff
+from chat.feedback import ignore
 from chat.models import (
     NOTE_LENGTH,
     REPLY_LENGTH,
@@ -26,6 +27,7 @@ from chat.models import (
     Conversation,
     Escalation,
     EscalationQuerySet,
+    GuestFeedback,
     Message,
     StaffNote,
 )
@@ -205,7 +207,18 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
                 self.translate(request, conversation)
             case "make_faq":
                 return self.make_faq(request, conversation)
+            case "ignore_votes":
+                ignore(
+                    get_object_or_404(GuestFeedback, message=self.message_of(request, conversation))
+                )
+                messages.success(request, gettext("It is no longer listed."))
+                return redirect("admin:index")
         return redirect("admin:chat_conversation_change", number)
+
+    def message_of(self, request: HttpRequest, conversation: Conversation) -> Message:
+        """The message that a button beside it names. Raises Http404."""
+        number = request.POST.get("message", "")
+        return get_object_or_404(conversation.messages, pk=int(number) if number.isdecimal() else 0)
 
     def translate(self, request: HttpRequest, conversation: Conversation) -> None:
         asked = conversation.messages.filter(role=Message.Role.USER, staff_text="")
@@ -216,9 +229,7 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
 
     def make_faq(self, request: HttpRequest, conversation: Conversation) -> HttpResponse:
         """Open a new FAQ with a question of the guest and, where there is one, staff's answer."""
-        rows = conversation.messages.filter(role=Message.Role.USER)
-        number = request.POST.get("message", "")
-        question = get_object_or_404(rows, pk=int(number) if number.isdecimal() else 0)
+        question = self.message_of(request, conversation)
         later = conversation.messages.filter(role=Message.Role.STAFF, pk__gt=question.pk)
         answer = later.order_by("pk").first()
         own = conversation.facility.language

@@ -44,6 +44,8 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("chat/icon.svg")}
     ],
     "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "nightqueue.first_page.add_dashboard",
+    "STYLES": [lambda request: static("yadopera/staff.css")],
     "COLORS": {
         # The guest page's green, from light to dark.
         "primary": {
