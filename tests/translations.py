@@ -24,6 +24,8 @@ MARKS = {
     "pgettext_lazy": slice(1, 2),
 }
 
+QUOTED = r"""(?:'(?:\\.|[^'])*'|"(?:\\.|[^"])*")"""
+
 
 def tracked(pattern: str) -> list[Path]:
     listed = subprocess.run(
@@ -45,10 +47,9 @@ def texts_in_python(source: str) -> Iterator[str]:
 def texts_in_template(source: str) -> Iterator[str]:
     from django.utils.translation.template import templatize
 
-    for mark in re.finditer(
-        r"gettext\((u?(?:'(?:\\.|[^'])*'|\"(?:\\.|[^\"])*\"))", templatize(source)
-    ):
-        yield ast.literal_eval(mark[1].removeprefix("u"))
+    for mark in re.finditer(rf"n?gettext\((u?{QUOTED})(?:, (u?{QUOTED}))?", templatize(source)):
+        for text in filter(None, mark.groups()):
+            yield ast.literal_eval(text.removeprefix("u"))
 
 
 def marked_texts() -> set[str]:
