@@ -40,7 +40,7 @@ def multiply_faqs(inn: Any) -> None:
 
     starters = Faq.objects.for_facility(inn).count()
     columns = [
-        field.column
+        str(field.column)
         for field in FaqTranslation._meta.concrete_fields
         if field.name not in {"id", "faq"}
     ]
