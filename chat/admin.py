@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -34,6 +36,7 @@ from chat.models import (
 from chat.thread import Thread
 from chat.translation import translate_for_staff
 from facilities.admin import OwnedAdmin, ReadOnly, signed_in
+from facilities.models import SiteKey
 from facilities.schemas import MAX_ID
 from faq.admin import FAQ_DRAFT
 from yadopera.ai import get_provider
@@ -64,11 +67,14 @@ class InboxFilter(admin.SimpleListFilter):
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly, OwnedAdmin):
-    list_display = ["guest", "state", "last_words", "location", "last_activity_at"]
+    list_display = ["guest", "state", "last_words", "place", "last_at"]
     list_select_related = ["facility"]
     list_filter = [InboxFilter, "language"]
     list_per_page = 50
     show_full_result_count = False
+
+    class Media:
+        js = (Script("chat/inbox_list.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: Any = super().get_queryset(request)
@@ -95,6 +101,18 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
     def last_words(self, conversation: Any) -> str:
         text = conversation.last_text or ""
         return text if len(text) <= 60 else f"{text[:60]}…"
+
+    @admin.display(description=_("place"), ordering="location")
+    def place(self, conversation: Conversation) -> str:
+        return place_label(conversation.location)
+
+    @admin.display(description=_("last activity"), ordering="-last_activity_at")
+    def last_at(self, conversation: Conversation) -> str:
+        """By the inn's clock, with the day unless it is today's."""
+        zone = ZoneInfo(conversation.facility.timezone)
+        at = conversation.last_activity_at.astimezone(zone)
+        is_today = at.date() == timezone.now().astimezone(zone).date()
+        return f"{at:%H:%M}" if is_today else f"{at:%m/%d %H:%M}"
 
     def get_urls(self) -> list[Any]:
         def view(address: str, handler: Any) -> Any:
@@ -130,6 +148,7 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": f"{conversation.get_language_display()} #{conversation.pk}",
+            "place": place_label(conversation.location),
             "opts": self.opts,
             "conversation": conversation,
             "thread": thread,
@@ -245,6 +264,14 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             }
         request.session[FAQ_DRAFT] = {"facility": conversation.facility_id, "texts": texts}
         return redirect("admin:faq_faq_add")
+
+
+def place_label(location: str) -> str:
+    """The place of a QR code, as conversations name it, in the reader's language."""
+    kind, _dash, name = location.partition("-")
+    if kind not in SiteKey.Place.values:
+        return location
+    return f"{SiteKey.Place(kind).label} {name}".strip()
 
 
 def canned_replies(conversation: Conversation) -> list[dict[str, str]]:

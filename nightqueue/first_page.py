@@ -67,15 +67,17 @@ def as_seconds(milliseconds: float) -> str:
     return gettext("%(number)s s") % {"number": number_format(milliseconds / 1000, decimal_pos=1)}
 
 
-def in_percent(now: float, before: float) -> str:
+def in_percent(now: float, before: float) -> tuple[int, str]:
     """How much more or less, of what it was."""
-    return f"{(now - before) / before * 100:+.0f} %" if before else ""
+    percent = round((now - before) / before * 100)
+    return percent, f"{percent:+d} %"
 
 
-def in_points(now: float, before: float) -> str:
+def in_points(now: float, before: float) -> tuple[int, str]:
     """How many percentage points more or less."""
     points = round((now - before) * 100)
-    return ngettext("%(points)+d point", "%(points)+d points", abs(points)) % {"points": points}
+    text = ngettext("%(points)+d point", "%(points)+d points", abs(points))
+    return points, text % {"points": points}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Measure:
     label: str | Promise
     name: str
     written: Callable[[float], str]
-    compared: Callable[[float, float], str] = in_percent
+    compared: Callable[[float, float], tuple[int, str]] = in_percent
     #: Whether more of it is better (1), worse (-1) or neither (0).
     good: int = 1
     help: str | Promise = ""
@@ -121,13 +123,13 @@ def value_of(measure: Measure, now: Figures, before: Figures) -> Value:
     current, previous = getattr(now, measure.name), getattr(before, measure.name)
     if current is None:
         return Value("–", "", 0)
-    if previous is None:
-        return Value(measure.written(current), "", 0)
-    rise = (current > previous) - (current < previous)
-    change = measure.compared(current, previous)
-    if change.startswith(("+0 ", "-0 ")):
-        return Value(measure.written(current), "±0", 0)
-    return Value(measure.written(current), change, rise * measure.good)
+    text = measure.written(current)
+    if not previous:
+        return Value(text, "", 0)
+    rise, change = measure.compared(current, previous)
+    if rise == 0:
+        return Value(text, "±0", 0)
+    return Value(text, change, measure.good if rise > 0 else -measure.good)
 
 
 # Shapes -----------------------------------------------------------------------------------------
