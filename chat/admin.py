@@ -97,7 +97,7 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             ("unread", gettext("unread")) if conversation.is_unread else ("", gettext("answered"))
         )
 
-    @admin.display(description=_("last message"))
+    @admin.display(description=_("the guest's last words"))
     def last_words(self, conversation: Any) -> str:
         text = conversation.last_text or ""
         return text if len(text) <= 60 else f"{text[:60]}…"
