@@ -39,6 +39,7 @@ from facilities.admin import OwnedAdmin, ReadOnly, signed_in
 from facilities.models import SiteKey
 from facilities.schemas import MAX_ID
 from faq.admin import FAQ_DRAFT
+from faq.models import QUESTION_LENGTH
 from yadopera.ai import get_provider
 from yadopera.errors import NotFound
 from yadopera.languages import LANGUAGES
@@ -251,16 +252,17 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         question = self.message_of(request, conversation)
         later = conversation.messages.filter(role=Message.Role.STAFF, pk__gt=question.pk)
         answer = later.order_by("pk").first()
-        own = conversation.facility.language
-        texts: dict[str, dict[str, str]] = {}
-        texts[question.language] = {
-            "question": question.content[:500],
-            "answer": answer.content if answer and answer.language == question.language else "",
+        texts = {
+            question.language: {
+                "question": question.content[:QUESTION_LENGTH],
+                "answer": answer.content if answer else "",
+            }
         }
-        if own != question.language:
+        own = conversation.facility.language
+        if question.staff_text and own != question.language:  # both were translated, or neither
             texts[own] = {
-                "question": question.staff_text[:500],
-                "answer": (answer.staff_text or answer.content) if answer else "",
+                "question": question.staff_text[:QUESTION_LENGTH],
+                "answer": answer.staff_text if answer else "",
             }
         request.session[FAQ_DRAFT] = {"facility": conversation.facility_id, "texts": texts}
         return redirect("admin:faq_faq_add")
