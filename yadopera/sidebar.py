@@ -75,6 +75,11 @@ UNFOLD = {
                     ),
                     item(_("Night queue"), "bedtime", "nightqueue_queueentry"),
                     item(_("FAQs"), "menu_book", "faq_faq"),
+                    {
+                        "title": _("Try a question"),
+                        "icon": "psychology_alt",
+                        "link": reverse_lazy("admin:chat_conversation_try_out"),
+                    },
                 ]
             },
             {

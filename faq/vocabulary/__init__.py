@@ -107,6 +107,17 @@ def load_vocabulary() -> Vocabulary:
     return Vocabulary(concepts)
 
 
+@cache
+def concept_names() -> dict[str, dict[str, str]]:
+    """concept -> language -> the foremost of its words."""
+    names: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for path in vocabulary_files():
+        for concept, languages in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            for language, entries in languages.items():
+                names[concept].setdefault(language, entries[0].rstrip("*"))
+    return names
+
+
 def vocabulary_files() -> list[Path]:
     return sorted(FOLDER.glob("*.toml"))
 
