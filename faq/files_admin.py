@@ -62,7 +62,7 @@ def rows_of(facility: Facility) -> list[dict[str, object]]:
 def cannot_write(missing: dict[str, str]) -> str:
     """What staff are told of texts that an encoding would lose."""
     named = [
-        f"{LANGUAGES.get(code, gettext('key'))} ({' '.join(characters[:CHARACTERS_SHOWN])}"
+        f"{LANGUAGES.get(code, 'intent_key')} ({' '.join(characters[:CHARACTERS_SHOWN])}"
         f"{' …' if len(characters) > CHARACTERS_SHOWN else ''})"
         for code, characters in missing.items()
     ]
