@@ -30,7 +30,7 @@ from faq.search import Match, Ranking
 from yadopera.ai import get_provider
 from yadopera.languages import DEFAULT_LANGUAGE, LANGUAGE_CHOICES, LANGUAGES, nearest_languages
 
-#: Answers that no FAQ has a part in.
+#: Where answers come from that no FAQ has a part in.
 WITHOUT_FAQS: Final = (Message.Source.SAFETY, Message.Source.MANNERS)
 
 
@@ -174,7 +174,7 @@ class Shown:
 
     @property
     def percent(self) -> int:
-        """Its share of the likeliness among all FAQs of the inn."""
+        """How much better it fits than all other FAQs of the inn, which together make 100."""
         return round(self.match.share * 100)
 
     @property
@@ -193,7 +193,7 @@ def shown(trial: Trial, *, is_detected: bool) -> dict[str, Any]:
         "language_code": question.language,
         "is_detected": is_detected,
         "source": Message.Source(answer.source).label,
-        "without_faqs": answer.source in WITHOUT_FAQS,
+        "without_faqs": is_without_faqs(answer),
         "is_danger": answer.source == Message.Source.SAFETY,
         "why": why_staff(trial),
         "back_at": back_at and back_at.astimezone(hours.zone),
@@ -205,6 +205,12 @@ def shown(trial: Trial, *, is_detected: bool) -> dict[str, Any]:
         "was_asked": bool(answer.chat_calls),
         "matches": near_faqs(trial),
     }
+
+
+def is_without_faqs(answer: Answer) -> bool:
+    """Whether no FAQ was looked for, so that the confidence judges nothing."""
+    calls_person = answer.handover and answer.handover.trigger == Escalation.Trigger.STAFF_MODE
+    return answer.source in WITHOUT_FAQS or bool(calls_person)
 
 
 def near_faqs(trial: Trial) -> list[Shown]:

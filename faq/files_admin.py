@@ -211,7 +211,7 @@ class FilesAdmin(OwnedAdmin):
     def page(
         self, request: HttpRequest, template: str, title: str, context: dict[str, Any]
     ) -> HttpResponse:
-        own = {"title": title, "opts": self.opts, **self.admin_site.each_context(request)}
+        own = {**self.admin_site.each_context(request), "title": title}
         return render(request, template, {**own, **context})
 
     # Out ----------------------------------------------------------------------------------------

@@ -314,7 +314,9 @@ def csv_rows(
                 yield place, dict(zip(header, padded, strict=True))
             place = Place(reader.line_num + 1, place.row + 1)
     except csv.Error:
-        wrong = gettext('not CSV from here on: a quotation mark (") may be missing, or a cell is far too long')
+        wrong = gettext(
+            'not CSV from here on: a quotation mark (") may be missing, or a cell is far too long'
+        )
         problems.append(Problem(wrong, place))
 
 

@@ -108,14 +108,25 @@ def load_vocabulary() -> Vocabulary:
 
 
 @cache
-def concept_names() -> dict[str, dict[str, str]]:
-    """concept -> language -> the foremost of its words."""
-    names: defaultdict[str, dict[str, str]] = defaultdict(dict)
+def words_of_concepts(language: str) -> dict[str, "re.Pattern[str]"]:
+    """concept -> what finds its words of that language in a normalised text."""
+    words: defaultdict[str, list[str]] = defaultdict(list)
     for path in vocabulary_files():
         for concept, languages in tomllib.loads(path.read_text(encoding="utf-8")).items():
-            for language, entries in languages.items():
-                names[concept].setdefault(language, entries[0].rstrip("*"))
-    return names
+            # The longest first: of two that begin alike the whole is found.
+            words[concept] += sorted(languages.get(language, []), key=len, reverse=True)
+    return {
+        concept: re.compile("|".join(map(_entry_pattern, entries)))
+        for concept, entries in words.items()
+        if entries
+    }
+
+
+def _entry_pattern(entry: str) -> str:
+    text = re.escape(normalise(entry.rstrip("*")).strip())
+    if _WITHOUT_SPACES.search(entry):
+        return text
+    return rf"\b{text}\w*" if entry.endswith("*") else rf"\b{text}\b"
 
 
 def vocabulary_files() -> list[Path]:
