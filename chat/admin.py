@@ -35,6 +35,7 @@ from chat.models import (
 )
 from chat.thread import Thread
 from chat.translation import translate_for_staff
+from chat.try_out import TryOut
 from facilities.admin import OwnedAdmin, ReadOnly, signed_in
 from facilities.models import SiteKey
 from facilities.schemas import MAX_ID
@@ -124,6 +125,7 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             view("reply", require_POST(self.reply)),
             view("act", require_POST(self.act)),
             view("live", require_safe(self.live)),
+            *TryOut(self.admin_site).urls(),
             *super().get_urls(),
         ]
 

@@ -10,8 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import StackedInline, TabularInline
 
-from facilities.admin import FacilityAdmin, OwnedAdmin, signed_in, works_somewhere
+from facilities.admin import FacilityAdmin, signed_in, works_somewhere
 from facilities.models import Facility
+from faq.files_admin import FilesAdmin
 from faq.models import Faq, FaqTranslation, FaqWording
 from faq.services import add_starter_faqs
 from yadopera.ai import get_provider
@@ -43,7 +44,7 @@ class FaqWordingInline(OwnedInline, TabularInline):
 
 
 @admin.register(Faq)
-class FaqAdmin(OwnedAdmin):
+class FaqAdmin(FilesAdmin):
     list_display = [
         "intent_key",
         "facility",

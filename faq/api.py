@@ -16,12 +16,17 @@ from facilities.staff_api import chosen_facility
 from faq import services
 from faq.models import Faq, FaqTranslation
 from faq.schemas import FaqChange, FaqIn, FaqListOut, FaqOut, FaqTranslationOut, UploadOut
-from faq.transfer import FaqFile, FaqRow, ImportProblem, add_faqs, read_faqs
+from faq.transfer import (
+    UPLOADED_ROWS,
+    FaqFile,
+    FaqRow,
+    ImportProblem,
+    add_faqs,
+    read_faqs,
+)
 
 router = Router(tags=["staff"])
 
-#: Rows of one upload.
-UPLOADED_ROWS: Final = 5000
 #: Errors that one answer lists; all of the bad rows are counted.
 ERRORS_LISTED: Final = 1000
 

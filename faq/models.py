@@ -1,9 +1,11 @@
 """What an inn answers: a FAQ is an intent, said in up to seven languages and many wordings."""
 
-from typing import Any, ClassVar, Self
+from datetime import timedelta
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from pgvector.django import HalfVectorField, SparseVectorField
@@ -22,6 +24,10 @@ ANSWER_LENGTH = 2000
 VIEWS = ("terms", "concepts", "topics", "answer_topics", "named")
 INDEX_FIELDS = (*VIEWS, "index_version")
 EMBEDDING_FIELDS = ("embedding", "embedding_model", "embedding_problem")
+#: Of texts that are found by an older index until a new one is made.
+OUTDATED = 0
+#: How long an uploaded file waits for somebody to confirm it.
+UPLOAD_LIFE: Final = timedelta(days=1)
 
 
 class FaqQuerySet(OwnedQuerySet["Faq"]):
@@ -192,6 +198,12 @@ class FaqTranslation(GuestText):
                 condition=~models.Q(question="") & ~models.Q(answer=""),
             ),
         ]
+        indexes = [
+            # Hardly ever any; counted while staff wait for them.
+            models.Index(
+                fields=["faq"], condition=models.Q(index_version=None), name="faq_text_unfound"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.question
@@ -235,3 +247,44 @@ class FaqWording(GuestText):
 
     def __str__(self) -> str:
         return self.text
+
+
+class FaqUploadQuerySet(OwnedQuerySet["FaqUpload"]):
+    def alive(self) -> Self:
+        return self.filter(created_at__gt=timezone.now() - UPLOAD_LIFE)
+
+    def expired(self) -> Self:
+        return self.filter(created_at__lte=timezone.now() - UPLOAD_LIFE)
+
+
+class FaqUpload(models.Model):
+    """A file of FAQs between its preview and its import, and what came of it. In the database,
+    where every web process finds it."""
+
+    class Mode(models.TextChoices):
+        UPDATE = "update", _("add new FAQs and change those that the inn has")
+        ADD = "add", _("only add new FAQs; those that the inn has stay as they are")
+
+    facility = models.ForeignKey(Facility, models.CASCADE)
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    mode = models.CharField(max_length=10, choices=Mode)
+    name = models.CharField(max_length=200)
+    #: As it came; empty once it is imported.
+    content = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+    imported_at = models.DateTimeField(null=True)
+    #: FAQs that were added and changed by it.
+    added = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+
+    objects = FaqUploadQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="faq_upload_mode_known", condition=models.Q(mode__in=["update", "add"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -38,6 +38,14 @@ def index_texts(facility_id: int | None = None) -> None:
         enqueue(index_texts, facility_id)  # more than one run may take
 
 
+@shared_task
+def drop_expired_uploads() -> None:
+    """Delete the files that nobody has confirmed in time; they may hold secrets of the inn."""
+    from faq.uploads import drop_expired_uploads
+
+    drop_expired_uploads()
+
+
 def queue_index(facility_id: int) -> None:
     """Have this facility's texts made findable once the present transaction is through; beat looks
     for them too."""

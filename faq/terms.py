@@ -8,7 +8,7 @@ neighbouring characters, and each single Han character.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 WORD_WEIGHT: Final = 1.0
@@ -49,3 +49,24 @@ def terms(normalised: str) -> Iterator[tuple[str, float]]:
         if kind == "han" or len(chars) == 1:
             yield from ((char, CHARACTER_WEIGHT) for char in chars)
         yield from ((chars[i : i + 2], PAIR_WEIGHT) for i in range(len(chars) - 1))
+
+
+def shared_words(normalised: str, shared: Container[str]) -> list[str]:
+    """The words of a normalised text, and where there are no spaces its longest pieces, that
+    consist of the `shared` terms."""
+    found: dict[str, None] = {}
+    for run in _RUN.finditer(normalised):
+        chars = run[0]
+        if run.lastgroup == "word":
+            if chars in shared:
+                found[chars] = None
+            continue
+        piece = ""
+        for start in range(len(chars)):
+            pair = chars[start : start + 2]
+            if len(pair) == 2 and pair in shared:
+                piece = piece + pair[1] if piece else pair
+            elif piece:
+                found[piece] = None
+                piece = ""
+    return list(found)

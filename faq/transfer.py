@@ -1,15 +1,16 @@
 """A facility and its FAQs as files: `facility.json`, `faqs.csv` and, where guests' wordings are
 known, `wordings.csv`. Import changes everything or nothing."""
 
+import codecs
 import csv
 import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -61,6 +62,10 @@ PROBLEMS_SHOWN: Final = 10
 COLUMN_SHOWN: Final = 40
 #: Texts that are found at once when they are added; of more, the worker makes the index.
 INDEXED_AT_ONCE: Final = 500
+#: Rows of one upload.
+UPLOADED_ROWS: Final = 5000
+#: What spreadsheets calculate when a cell begins with it, after any apostrophes of ours.
+FORMULA: Final = re.compile("'*[=+@＝＋－＠-]")
 
 
 class ImportProblem(InvalidRequest):
@@ -70,22 +75,37 @@ class ImportProblem(InvalidRequest):
         super().__init__(text=text)
 
 
+class Place(NamedTuple):
+    """Where a row is. A cell with line breaks takes several lines, but a spreadsheet shows one
+    row."""
+
+    #: On which it starts; the header is on the first.
+    line: int
+    #: As a spreadsheet counts.
+    row: int
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong in a table, in the language of who reads it."""
 
     text: str
-    #: On which the row starts; the header is on the first. None for the file as a whole.
-    line: int | None = None
+    #: None for the file as a whole.
+    place: Place | None = None
     #: Empty for the row as a whole.
     column: str = ""
+
+    @property
+    def line(self) -> int | None:
+        return self.place and self.place.line
 
     def __str__(self) -> str:
         if self.line is None:
             return self.text
         if not self.column:
-            return gettext("line %(line)d: %(text)s") % vars(self)
-        return gettext("line %(line)d, column %(column)s: %(text)s") % vars(self)
+            return gettext("line %(line)d: %(text)s") % {"line": self.line, "text": self.text}
+        where = {"line": self.line, "column": self.column, "text": self.text}
+        return gettext("line %(line)d, column %(column)s: %(text)s") % where
 
 
 @dataclass
@@ -100,6 +120,8 @@ class FaqRow:
     visibility: str
     #: language -> (question, answer)
     texts: dict[str, tuple[str, str]]
+    #: Of priority, is_active and visibility those that the file does not leave open.
+    given: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -108,6 +130,8 @@ class FaqFile:
 
     #: Those that are right.
     rows: list[FaqRow] = field(default_factory=list)
+    #: Those that it has columns for.
+    languages: frozenset[str] = frozenset()
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -177,8 +201,10 @@ def read_text(path: Path) -> str:
 
 
 def decode(raw: bytes) -> str | None:
-    """UTF-8, with or without a byte order mark, or CP932 as Excel in Japan writes it; else None."""
-    for encoding in ("utf-8-sig", "cp932"):
+    """UTF-8, with or without a byte order mark, or what Excel in Japan writes: CP932, or UTF-16 for
+    'Unicode text'; else None."""
+    is_utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", "cp932"):
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
@@ -188,6 +214,20 @@ def decode(raw: bytes) -> str | None:
 
 def encoding_problem() -> str:
     return gettext("neither UTF-8 nor CP932 (Shift_JIS)")
+
+
+def kind_problem(raw: bytes) -> str:
+    """Why these bytes are no text, and what to do; empty when they may be one."""
+    if not raw.strip():
+        return gettext("the file is empty")
+    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return gettext(
+            "an Excel workbook, not CSV: open it in Excel, choose “Save as” and the kind "
+            "“CSV UTF-8 (comma delimited)”, and choose that file here"
+        )
+    if raw.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"%PDF")):
+        return gettext("a picture or a PDF, not CSV: choose a table saved as CSV")
+    return ""
 
 
 def read_facility(path: Path) -> dict[str, Any]:
@@ -221,50 +261,83 @@ def read_faqs(raw: bytes, *, at_most: int | None = None) -> FaqFile:
     """All that can be read of a FAQ file, of which `at_most` rows may be right or wrong."""
     file = FaqFile()
     line_of: dict[str, int] = {}
-    for number, (line, cells) in enumerate(csv_rows(raw, file.problems, required={"category"}), 1):
+    rows = csv_rows(raw, file.problems, required={"category"})
+    for number, (place, cells) in enumerate(rows, 1):
+        file.languages = file.languages or languages_in(cells)
         if at_most is not None and number > at_most:
             text = gettext("more than %(rows)d rows: split the file") % {"rows": at_most}
-            file.problems.append(Problem(text, line))
+            file.problems.append(Problem(text, place))
             break
-        row, wrong = parse_faq_row(line, cells)
-        if not wrong and (first := line_of.setdefault(row.intent_key, line)) != line:
+        row, wrong = parse_faq_row(place, cells)
+        if not wrong and (first := line_of.setdefault(row.intent_key, row.line)) != row.line:
             text = gettext("the same FAQ as on line %(line)d") % {"line": first}
-            wrong = [Problem(text, line, "intent_key")]
+            wrong = [Problem(text, place, "intent_key")]
         file.problems += wrong
         if not wrong:
             file.rows.append(row)
     return file
 
 
+def languages_in(columns: Collection[str]) -> frozenset[str]:
+    return frozenset(
+        code
+        for code in LANGUAGES
+        if f"language_{code}_question" in columns or f"language_{code}_answer" in columns
+    )
+
+
 def csv_rows(
     raw: bytes, problems: list[Problem], *, required: set[str]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """(number of the line on which a row starts, column -> stripped cell) for rows not empty. What
-    is wrong with the table goes to `problems`, and ends it where nothing after it can be read."""
+) -> Iterator[tuple[Place, dict[str, str]]]:
+    """(where a row is, column -> stripped cell) for rows not empty. What is wrong with the table
+    goes to `problems`, and ends it where nothing after it can be read."""
     text = decode(raw)
-    if text is None:
-        problems.append(Problem(encoding_problem()))
+    if (wrong := kind_problem(raw)) or text is None:
+        problems.append(Problem(wrong or encoding_problem()))
         return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+    place = Place(1, 1)
     try:
         header = [column.strip() for column in next(reader, [])]
         if wrong := header_problem(header, required):
-            problems.append(Problem(wrong, line))
+            problems.append(Problem(wrong, place))
             return
-        line = reader.line_num + 1
+        place = Place(reader.line_num + 1, 2)
         for cells in reader:
             is_empty = not any(cell.strip() for cell in cells)
             if not is_empty and len(cells) > len(header):
                 text = gettext("%(cells)d cells, but %(columns)d columns")
                 sizes = {"cells": len(cells), "columns": len(header)}
-                problems.append(Problem(text % sizes, line))
+                problems.append(Problem(text % sizes, place))
             elif not is_empty:
-                padded = cells + [""] * (len(header) - len(cells))
-                yield line, {c: v.strip() for c, v in zip(header, padded, strict=True)}
-            line = reader.line_num + 1
-    except csv.Error as error:
-        problems.append(Problem(gettext("not CSV (%(error)s)") % {"error": error}, line))
+                padded = map(without_mark, cells + [""] * (len(header) - len(cells)))
+                yield place, dict(zip(header, padded, strict=True))
+            place = Place(reader.line_num + 1, place.row + 1)
+    except csv.Error:
+        wrong = gettext(
+            'not CSV from here on: a quotation mark (") may be missing, or a cell is far too long'
+        )
+        problems.append(Problem(wrong, place))
+
+
+def delimiter_of(text: str) -> str:
+    """A comma; or a semicolon or a tab, as Excel writes in some countries and for 'Unicode text'.
+    The names of the columns hold none of them."""
+    head = text.partition("\n")[0]
+    return max(",;\t", key=head.count)
+
+
+def without_mark(cell: str) -> str:
+    """The stripped cell without the apostrophe that `with_mark` puts before what looks like a
+    formula."""
+    text = cell.strip()
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def with_mark(text: str) -> str:
+    """`text` as a cell that no spreadsheet calculates, whoever has written it; a text that begins
+    with apostrophes and a formula gets one more, so that each comes back as it was."""
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def header_problem(header: list[str], required: set[str]) -> str:
@@ -284,12 +357,12 @@ def header_problem(header: list[str], required: set[str]) -> str:
     return ""
 
 
-def parse_faq_row(line: int, cells: dict[str, str]) -> tuple[FaqRow, list[Problem]]:
+def parse_faq_row(place: Place, cells: dict[str, str]) -> tuple[FaqRow, list[Problem]]:
     """The row, and what is wrong with it."""
     wrong: list[Problem] = []
 
     def problem(column: str, text: str) -> None:
-        wrong.append(Problem(text, line, column))
+        wrong.append(Problem(text, place, column))
 
     category = cells["category"].lower()
     if category not in Faq.Category.values:
@@ -310,8 +383,17 @@ def parse_faq_row(line: int, cells: dict[str, str]) -> tuple[FaqRow, list[Proble
     texts = parse_texts(cells, problem)
     if not texts and not wrong:
         problem("language_…", gettext("no language has both a question and an answer"))
-    key = key or derived_key(category, texts)
-    return FaqRow(line, category, key, int(priority), active in TRUE, visibility, texts), wrong
+    row = FaqRow(
+        place.line,
+        category,
+        key or derived_key(category, texts),
+        int(priority),
+        active in TRUE,
+        visibility,
+        texts,
+        frozenset(name for name in ("priority", "is_active", "visibility") if cells.get(name)),
+    )
+    return row, wrong
 
 
 def parse_texts(
@@ -343,7 +425,7 @@ def read_wordings(path: Path, faqs: list[FaqRow]) -> list[WordingRow]:
     rows: list[WordingRow] = []
     problems: list[Problem] = []
     keys = {row.intent_key for row in faqs}
-    for line, cells in csv_rows(read_bytes(path), problems, required=set(WORDING_FIELDS)):
+    for place, cells in csv_rows(read_bytes(path), problems, required=set(WORDING_FIELDS)):
         row = WordingRow(**{column: cells[column] for column in WORDING_FIELDS})
         if row.origin == "preset":  # in files exported before the library held these
             continue
@@ -354,7 +436,7 @@ def read_wordings(path: Path, faqs: list[FaqRow]) -> list[WordingRow]:
             "text": not 0 < len(row.text) <= QUESTION_LENGTH or "\x00" in row.text,
         }
         problems += [
-            Problem(gettext("not a known value"), line, column)
+            Problem(gettext("not a known value"), place, column)
             for column, bad in wrong.items()
             if bad
         ]
@@ -425,9 +507,15 @@ def add_faqs(*, facility: Facility, actor: User, rows: list[FaqRow]) -> list[Faq
     Facility.objects.select_for_update(no_key=True).get(pk=facility.pk)
     known = set(Faq.objects.for_facility(facility).values_list("intent_key", flat=True))
     new = [row for row in rows if row.intent_key not in known]
+    create_faqs(facility=facility, actor=actor, rows=new)
+    return [row for row in rows if row.intent_key in known]
+
+
+def create_faqs(*, facility: Facility, actor: User, rows: list[FaqRow]) -> None:
+    """Store `rows` as new FAQs. Raises InvalidRequest when one of them is there already."""
     faqs = [
         fill(Faq(facility=facility, intent_key=row.intent_key, created_by=actor), row)
-        for row in new
+        for row in rows
     ]
     try:
         Faq.objects.bulk_create(faqs, batch_size=BATCH)
@@ -436,11 +524,10 @@ def add_faqs(*, facility: Facility, actor: User, rows: list[FaqRow]) -> list[Faq
         raise InvalidRequest(text=text) from None
     texts: list[GuestText] = [
         FaqTranslation(faq=faq, language=language, question=question, answer=answer)
-        for faq, row in zip(faqs, new, strict=True)
+        for faq, row in zip(faqs, rows, strict=True)
         for language, (question, answer) in row.texts.items()
     ]
     bulk_create_texts(texts, index_now=len(texts) <= INDEXED_AT_ONCE)
-    return [row for row in rows if row.intent_key in known]
 
 
 def save_translations(facility: Facility, faqs: dict[str, Faq], rows: list[FaqRow]) -> None:
@@ -504,9 +591,9 @@ def export_folder(facility: Facility, folder: Path) -> None:
     write_csv(folder / "wordings.csv", wordings, list(WORDING_FIELDS))
 
 
-def faq_columns() -> list[str]:
+def faq_columns(languages: Iterable[str] = LANGUAGES) -> list[str]:
     parts = ("question", "answer")
-    return [*FAQ_FIELDS, *(f"language_{code}_{part}" for code in LANGUAGES for part in parts)]
+    return [*FAQ_FIELDS, *(f"language_{code}_{part}" for code in languages for part in parts)]
 
 
 def faq_cells(faq: Faq) -> dict[str, object]:
@@ -526,8 +613,44 @@ def wording_cells(faq: Faq) -> list[dict[str, object]]:
     ]
 
 
-def write_csv(path: Path, rows: Iterator[dict[str, object]] | Any, columns: list[str]) -> None:
+def write_csv(path: Path, rows: Iterable[dict[str, object]], columns: list[str]) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+        write_table(file, rows, columns)
+
+
+def unwritable(
+    rows: list[dict[str, object]], languages: Iterable[str], encoding: str
+) -> dict[str, str]:
+    """Of these languages those whose texts `encoding` lacks characters for; language -> which. The
+    keys of FAQs are under ""."""
+    columns = {code: [f"language_{code}_question", f"language_{code}_answer"] for code in languages}
+    missing = {}
+    for code, names in {"": ["intent_key"], **columns}.items():
+        characters = set("".join(str(cells.get(name, "")) for cells in rows for name in names))
+        if lacking := [each for each in sorted(characters) if not can_write(each, encoding)]:
+            missing[code] = "".join(lacking)
+    return missing
+
+
+def can_write(character: str, encoding: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_csv(rows: list[dict[str, object]], languages: Iterable[str], encoding: str) -> bytes:
+    """A file of FAQs with the texts in `languages`. Raises UnicodeEncodeError for what
+    `unwritable` names."""
+    file = io.StringIO(newline="")
+    write_table(file, rows, faq_columns(languages))
+    return file.getvalue().encode(encoding)
+
+
+def write_table(file: Any, rows: Iterable[dict[str, object]], columns: list[str]) -> None:
+    """`rows` as CSV, without what `columns` does not name."""
+    writer = csv.DictWriter(file, columns, extrasaction="ignore")
+    writer.writeheader()
+    for cells in rows:
+        writer.writerow({name: with_mark(str(cell)) for name, cell in cells.items()})

@@ -14,6 +14,7 @@ HEARTBEAT_KEY = "worker-heartbeat"
 HEARTBEAT_SECONDS = 15
 #: How often work that was left behind is looked for.
 SWEEP_SECONDS = 600
+UPLOADS_SECONDS = 3600
 #: How often the clock is looked at for mornings and for dangers that nobody has acknowledged.
 STAFF_SECONDS = 20
 TRANSLATE_SECONDS = 60
@@ -63,6 +64,11 @@ app.conf.beat_schedule = {
         "task": "faq.tasks.embed_texts",
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},
+    },
+    "drop-expired-uploads": {
+        "task": "faq.tasks.drop_expired_uploads",
+        "schedule": UPLOADS_SECONDS,
+        "options": {"expires": UPLOADS_SECONDS},
     },
 }
 

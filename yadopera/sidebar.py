@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -26,6 +26,12 @@ def for_operators(request: HttpRequest) -> bool:
 def shown_number(count: Callable[[HttpRequest], int]) -> Callable[[HttpRequest], str]:
     """A badge that is there only when there is something to count."""
     return lambda request: str(count(request) or "")
+
+
+def in_inbox(request: HttpRequest) -> bool:
+    """Whether a page of conversations is open; trying a question has an address below theirs."""
+    inbox = reverse("admin:chat_conversation_changelist")
+    return request.path.startswith(inbox) and not request.path.startswith(f"{inbox}try/")
 
 
 def waiting(request: HttpRequest) -> int:
@@ -67,7 +73,7 @@ UNFOLD = {
             {
                 "items": [
                     {"title": _("Today"), "icon": "home", "link": reverse_lazy("admin:index")},
-                    item(_("Conversations"), "chat", "chat_conversation"),
+                    item(_("Conversations"), "chat", "chat_conversation", active=in_inbox),
                     item(
                         _("For staff"),
                         "support_agent",
@@ -77,6 +83,11 @@ UNFOLD = {
                     ),
                     item(_("Night queue"), "bedtime", "nightqueue_queueentry"),
                     item(_("FAQs"), "menu_book", "faq_faq"),
+                    {
+                        "title": _("Try a question"),
+                        "icon": "psychology_alt",
+                        "link": reverse_lazy("admin:chat_conversation_try_out"),
+                    },
                 ]
             },
             {

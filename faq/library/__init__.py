@@ -29,6 +29,18 @@ def load_library() -> dict[str, list[str]]:
     return intents
 
 
+@cache
+def intent_titles() -> dict[str, dict[str, str]]:
+    """intent -> language -> how an inn would title it."""
+    titles = {}
+    for path in library_files():
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        titles[path.stem] = {language: data[language][0] for language in LANGUAGES}
+    for preset in load_presets():
+        titles[preset.intent_key] = {code: text.question for code, text in preset.texts.items()}
+    return titles
+
+
 def _read(path: Path) -> list[str]:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     return [line for language in LANGUAGES for line in data[language]]

@@ -107,6 +107,28 @@ def load_vocabulary() -> Vocabulary:
     return Vocabulary(concepts)
 
 
+@cache
+def words_of_concepts(language: str) -> dict[str, "re.Pattern[str]"]:
+    """concept -> what finds its words of that language in a normalised text."""
+    words: defaultdict[str, list[str]] = defaultdict(list)
+    for path in vocabulary_files():
+        for concept, languages in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            # The longest first: of two that begin alike the whole is found.
+            words[concept] += sorted(languages.get(language, []), key=len, reverse=True)
+    return {
+        concept: re.compile("|".join(map(_entry_pattern, entries)))
+        for concept, entries in words.items()
+        if entries
+    }
+
+
+def _entry_pattern(entry: str) -> str:
+    text = re.escape(normalise(entry.rstrip("*")).strip())
+    if _WITHOUT_SPACES.search(entry):
+        return text
+    return rf"\b{text}\w*" if entry.endswith("*") else rf"\b{text}\b"
+
+
 def vocabulary_files() -> list[Path]:
     return sorted(FOLDER.glob("*.toml"))
 

@@ -366,8 +366,8 @@ def test_with_a_bad_row_nothing_is_added_and_each_bad_cell_is_named(desk, sakura
     ("content", "told"),
     [
         (b"\x80\x81\xff\xfe", "neither UTF-8 nor CP932"),
-        (file_of(1).encode("utf-16"), "column category is missing"),
-        (b"", "column category is missing"),
+        (file_of(1).encode("utf-16")[:-1], "neither UTF-8 nor CP932"),
+        (b"", "the file is empty"),
         (b"intent_key\nx\n", "column category is missing"),
         (b"category,category\n", "is there twice"),
         (b"category,language_de_question\n", "no language known here"),

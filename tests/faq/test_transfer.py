@@ -176,7 +176,7 @@ def test_the_wifi_password_is_on_site_unless_the_file_says_otherwise(files):
         ("category,category\n", "column category is there twice"),
         (HEADER.replace("ja_answer", "de_answer"), "language_de_answer"),
         (b"\x80\x81\xff\xfe", "neither UTF-8 nor CP932"),
-        ("", "column category is missing"),
+        ("", "the file is empty"),
     ],
 )
 def test_a_bad_file_is_refused_by_line_and_column_and_changes_nothing(files, faqs, message):
