@@ -13,6 +13,7 @@ from chat.live import announce
 from chat.models import Conversation, Escalation, Message
 from chat.services import lock
 from chat.translation import translate
+from facilities import audit
 from facilities.models import User
 from yadopera import shared_memory
 from yadopera.errors import InvalidRequest, NotFound
@@ -74,6 +75,7 @@ def reply(
         conversation.staff_until = timezone.now() + STAFF_KEEP_TALKING
         conversation.save(update_fields=["staff_until"])
         resolve_up_to(conversation, answers_up_to, user)
+        audit.record(audit.Action.REPLIED, facility=facility, actor=user, target=conversation)
         announce(conversation)
     return message
 

@@ -7,8 +7,10 @@ from celery import shared_task
 def purge() -> None:
     """Delete what is past its time."""
     from chat.retention import purge_expired
+    from facilities import audit
 
     purge_expired()
+    audit.purge()
 
 
 @shared_task

@@ -1,30 +1,33 @@
-"""The base of every tenant-owned admin, and the admin of people and QR codes."""
+"""The base of every tenant-owned admin, and the admin of an inn's facts, hours and QR codes."""
 
 import mimetypes
+from collections.abc import Iterable
+from enum import Enum
+from itertools import groupby
 from typing import Any, Final, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
-from django.db import models
+from django.contrib.admin.actions import delete_selected
+from django.db import models, transaction
 from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from facilities import audit
 from facilities.models import (
+    AuditEvent,
     ChannelKind,
     EscalationSchedule,
     Facility,
-    Membership,
     SiteKey,
     SiteKeyQuerySet,
     StaffAbsence,
@@ -33,43 +36,167 @@ from facilities.models import (
 )
 from facilities.posters import GETA, Paper, make_posters, missing_characters, picture_of
 from facilities.qr import data_url
-from facilities.services import renew
+from facilities.services import renew, revoke
 from yadopera.languages import LANGUAGE_CHOICES
 
 
-class OwnedAdmin(ModelAdmin):
-    """Lists, choices and addresses only of the facilities at which the user works.
+class Right(Enum):
+    """What somebody may do at a facility; the value is the queryset's method that says where."""
+
+    #: Whoever works there.
+    WORK = "for_user"
+    #: Whoever owns it, or an operator.
+    OWN = "owned_by"
+
+
+def may(request: HttpRequest, right: Right, row: models.Model | None = None) -> bool:
+    """Whether the user has `right` where `row` belongs; without one, anywhere."""
+    user = request.user
+    if not (user.is_active and user.is_staff):
+        return False
+    if user.is_superuser:
+        return True
+    where = facilities_with(request, right)
+    return bool(where) if row is None else audit.facility_of(row).pk in where
+
+
+def facilities_with(request: HttpRequest, right: Right) -> set[int]:
+    """Looked up once a request: the sidebar alone asks a dozen times."""
+    known: dict[Right, set[int]] = request.__dict__.setdefault("_facilities_with", {})
+    if right not in known:
+        rows = getattr(Facility.objects, right.value)(request.user)
+        known[right] = set(rows.values_list("pk", flat=True))
+    return known[right]
+
+
+def works_somewhere(request: HttpRequest) -> bool:
+    """Whether the user is staff of any facility. Which rows that opens is `for_user`'s to say."""
+    return may(request, Right.WORK)
+
+
+class Recorded(ModelAdmin):
+    """Puts on record what Django keeps as an object's history, in the same transaction."""
+
+    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        self.record(request, audit.Action.ADDED, obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        if message:
+            self.record(request, audit.Action.CHANGED, obj, changed_fields(obj, message))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for row in queryset:
+            self.record(request, audit.Action.DELETED, row)
+        return super().log_deletions(request, queryset)
+
+    def record(
+        self,
+        request: HttpRequest,
+        action: audit.Action,
+        row: models.Model,
+        fields: Iterable[str] = (),
+    ) -> None:
+        audit.record(
+            action,
+            facility=audit.facility_of(row),
+            actor=signed_in(request),
+            target=row,
+            fields=fields,
+        )
+
+
+class OwnedAdmin(Recorded):
+    """Lists, choices and addresses only of the facilities at which the user works; what belongs to
+    another is a 404. Everything that is done here is put on record.
 
     Whoever works at a facility may see and change what belongs to it; Django's own permission
-    rows are not used.
+    rows are not used. A row stays with its facility.
     """
 
+    to_see = to_change = Right.WORK
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = self.model._default_manager.for_user(request.user)
+        rows = getattr(self.model._default_manager, self.to_see.value)(request.user)
         return rows.order_by(*self.get_ordering(request)) if self.ordering else rows
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: models.Model | None = None,
+        change: bool = False,
+        **more: Any,
+    ) -> Any:
+        form = super().get_form(request, obj, change, **more)
+        if obj is not None and "facility" in form.base_fields:
+            form.base_fields["facility"].disabled = True
+        return form
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField | None:
         choices = db_field.remote_field.model._default_manager
-        if hasattr(choices, "for_user"):
+        if db_field.remote_field.model is Facility:
+            kwargs["queryset"] = getattr(choices, self.to_change.value)(request.user)
+            if kwargs["queryset"].count() == 1:
+                kwargs |= {"initial": kwargs["queryset"].get(), "empty_label": None}
+        elif hasattr(choices, "for_user"):
             kwargs["queryset"] = choices.for_user(request.user)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return works_somewhere(request)
+        return may(request, self.to_see)
 
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return works_somewhere(request)
+        return may(request, self.to_see, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return works_somewhere(request)
+        return may(request, self.to_change)
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return works_somewhere(request)
+        return may(request, self.to_change, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return works_somewhere(request)
+        return may(request, self.to_change, obj)
+
+    def _get_obj_does_not_exist_redirect(self, *arguments: Any) -> HttpResponse:
+        """Django would lead to the first page, with the number in a message."""
+        raise Http404
+
+
+class SettingsAdmin(OwnedAdmin):
+    """Staff work with it, owners change it."""
+
+    to_change = Right.OWN
+
+
+class OwnersAdmin(OwnedAdmin):
+    """Staff have no business with it."""
+
+    to_see = to_change = Right.OWN
+
+
+def changed_fields(row: models.Model, message: Any) -> list[str]:
+    """The names of the fields that a change message of the admin speaks of, by their labels, and of
+    the models that stand in its form below them."""
+    if not isinstance(message, list):
+        return []
+    with override(None):
+        fields = [*row._meta.get_fields()]
+        names = {
+            str(getattr(field, "verbose_name", "")).lower(): field.name
+            for field in fields
+            if not field.auto_created
+        }
+    changes = [change for part in message for change in part.values()]
+    labels = [label for change in changes for label in change.get("fields", ())]
+    models_below = [change["name"] for change in changes if "name" in change]
+    return list(dict.fromkeys([names.get(each.lower(), each) for each in labels] + models_below))
+
+
+#: Deleting several at once is one transaction, like deleting one: record and all.
+admin.site.add_action(transaction.atomic(delete_selected), "delete_selected")
 
 
 class ReadOnly:
@@ -85,18 +212,12 @@ class ReadOnly:
         return False
 
 
-def works_somewhere(request: HttpRequest) -> bool:
-    """Whether the user is staff of any facility. Which rows that opens is `for_user`'s to say."""
-    user = request.user
-    return bool(user.is_active and user.is_staff and Facility.objects.for_user(user).exists())
-
-
 def signed_in(request: HttpRequest) -> User:
     """The user of a request that the admin has let in."""
     return cast(User, request.user)
 
 
-class FacilityAdmin(OwnedAdmin):
+class FacilityAdmin(SettingsAdmin):
     """Registered by `faq.admin`, which gives a new facility its starter FAQs."""
 
     list_display = ["name", "slug", "timezone", "is_active"]
@@ -113,6 +234,24 @@ class FacilityAdmin(OwnedAdmin):
     ) -> tuple[str, ...]:
         # The slug is printed on every QR code.
         return () if request.user.is_superuser else ("slug", "is_active")
+
+    def record(
+        self,
+        request: HttpRequest,
+        action: audit.Action,
+        row: models.Model,
+        fields: Iterable[str] = (),
+    ) -> None:
+        """That an inn is gone is not kept with the inn."""
+        if action == audit.Action.DELETED:
+            audit.record(action, facility=None, actor=signed_in(request), text=str(row))
+        else:
+            super().record(request, action, row, fields)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Nobody deletes entries of the record, but they go with their inn."""
+        rows, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        return rows, counts, forbidden - {AuditEvent._meta.verbose_name}, protected
 
 
 class WeeklyForm(forms.ModelForm):
@@ -142,21 +281,21 @@ class ScheduleForm(WeeklyForm):
 
 
 @admin.register(StaffAbsence)
-class StaffAbsenceAdmin(OwnedAdmin):
+class StaffAbsenceAdmin(SettingsAdmin):
     form = WeeklyForm
     list_display = ["__str__", "facility"]
     list_select_related = ["facility"]
 
 
 @admin.register(EscalationSchedule)
-class EscalationScheduleAdmin(OwnedAdmin):
+class EscalationScheduleAdmin(SettingsAdmin):
     form = ScheduleForm
     list_display = ["__str__", "facility", "mode", "threshold", "is_active"]
     list_select_related = ["facility"]
 
 
 @admin.register(SiteKey)
-class SiteKeyAdmin(OwnedAdmin):
+class SiteKeyAdmin(SettingsAdmin):
     list_display = ["place", "facility", "scan_count", "last_scan_at", "created_at", "revoked_at"]
     list_select_related = ["facility"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
@@ -218,6 +357,7 @@ class SiteKeyAdmin(OwnedAdmin):
         if kind not in self.DOWNLOADS:
             raise Http404
         content, mime_type = picture_of(site_key, kind)
+        self.record(request, audit.Action.PRINTED, site_key)
         suffix = mimetypes.guess_extension(mime_type)
         return attachment(content, mime_type, f"{site_key.facility.slug}-{number}-{kind}{suffix}")
 
@@ -242,11 +382,20 @@ class SiteKeyAdmin(OwnedAdmin):
             return None
         if missing := missing_from_print(site_keys):
             messages.warning(request, missing)
-        return attachment(make_posters(site_keys, paper), "application/pdf", f"qr-{paper}.pdf")
+        posters = make_posters(site_keys, paper)
+        for facility, printed in groupby(site_keys, key=lambda site_key: site_key.facility):
+            places = ", ".join(site_key.place_label for site_key in printed)
+            audit.record(
+                audit.Action.PRINTED, facility=facility, actor=signed_in(request), text=places
+            )
+        return attachment(posters, "application/pdf", f"qr-{paper}.pdf")
 
-    @admin.action(description=_("Renew: a new code, the old one counts no more"))
+    @admin.action(
+        description=_("Renew: a new code, the old one counts no more"), permissions=["change"]
+    )
     def renew(self, request: HttpRequest, keys: SiteKeyQuerySet) -> None:
-        count = sum(renew(site_key) is not None for site_key in keys)
+        user = signed_in(request)
+        count = sum(renew(site_key, actor=user) is not None for site_key in keys.owned_by(user))
         text = ngettext(
             "%d code is new: print it and hang it up.",
             "%d codes are new: print them and hang them up.",
@@ -254,9 +403,12 @@ class SiteKeyAdmin(OwnedAdmin):
         )
         messages.success(request, text % count)
 
-    @admin.action(description=_("Revoke: whoever scans it is not at the inn"))
+    @admin.action(
+        description=_("Revoke: whoever scans it is not at the inn"), permissions=["change"]
+    )
     def revoke(self, request: HttpRequest, keys: SiteKeyQuerySet) -> None:
-        count = keys.revoke()
+        user = signed_in(request)
+        count = sum(revoke(site_key, actor=user) for site_key in keys.owned_by(user))
         text = ngettext("%d code is revoked.", "%d codes are revoked.", count)
         messages.success(request, text % count)
 
@@ -273,30 +425,3 @@ def missing_from_print(site_keys: list[SiteKey]) -> str:
 def attachment(content: bytes, mime_type: str, name: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(content, content_type=mime_type, headers=headers)
-
-
-class MembershipInline(TabularInline):
-    model = Membership
-    extra = 0
-
-
-@admin.register(User)
-class UserAdmin(BaseUserAdmin, ModelAdmin):
-    """For operators. Django's own permission rows are not used, so they are not shown."""
-
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    ordering = ["email"]
-    list_display = ["email", "full_name", "is_active", "is_superuser"]
-    list_filter = ["is_active", "is_superuser"]
-    search_fields = ["email", "full_name"]
-    filter_horizontal = ()
-    inlines = [MembershipInline]
-    fieldsets = [
-        (None, {"fields": ["email", "full_name", "password"]}),
-        (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
-    ]
-    add_fieldsets = [
-        (None, {"fields": ["email", "full_name", "usable_password", "password1", "password2"]})
-    ]

@@ -3,11 +3,12 @@
 from typing import cast
 
 from django.contrib import auth
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from ninja import Router
 
-from facilities import services
+from facilities import audit, second_factor, services
 from facilities.models import ACCESS_TOKEN_LIFE, AccessToken, Membership, User
 from facilities.schemas import (
     DoneOut,
@@ -27,11 +28,18 @@ router = Router(tags=["staff"])
 
 @router.post("/login", response=LoginOut, auth=None)
 def login(request: HttpRequest, payload: LoginIn) -> dict[str, object]:
-    """A bearer token for a week."""
+    """A bearer token for a week.
+
+    Whoever has switched the second factor on gives its code as `otp`. Without it, or when it is
+    wrong, the answer is 401 with `details.otp`: `required` or `wrong`.
+    """
     enforce(request, "login", session=payload.email.lower())
     user = auth.authenticate(request, username=payload.email, password=payload.password)
     if not isinstance(user, User):
         raise Unauthorized("wrong email address or password")
+    if second_factor.is_on(user):
+        require_code(request, user, payload.otp)
+    user_logged_in.send(sender=User, request=request, user=user)
     _token, secret = AccessToken.issue(user)
     return {
         "access_token": secret,
@@ -39,6 +47,17 @@ def login(request: HttpRequest, payload: LoginIn) -> dict[str, object]:
         "expires_in": int(ACCESS_TOKEN_LIFE.total_seconds()),
         "user": user_out(user),
     }
+
+
+def require_code(request: HttpRequest, user: User, code: str | None) -> None:
+    """Raises Unauthorized, which says that the password was right: only its owner gets so far."""
+    if not code:
+        text = gettext("Give the six digits of your app, or a backup code, too.")
+        raise Unauthorized(text=text, details={"otp": "required"})
+    if not second_factor.verify(user, code):
+        audit.record_of_person(audit.Action.SIGN_IN_FAILED, person=user, request=request)
+        text = gettext("This code is wrong or was used already. Wait for the next one.")
+        raise Unauthorized(text=text, details={"otp": "wrong"})
 
 
 @router.get("/me", response=UserOut)
@@ -52,6 +71,8 @@ def logout(request: HttpRequest) -> dict[str, bool]:
     """Revoke the bearer token of this request, or end the admin's session."""
     if not bearer_secret(request):
         auth.logout(request)
+    else:
+        user_logged_out.send(sender=User, request=request, user=request.user)
     services.sign_out(bearer_secret(request))
     return {"success": True}
 

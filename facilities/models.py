@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import (
     AbstractBaseUser,
     AnonymousUser,
@@ -19,7 +20,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -115,6 +116,10 @@ class OwnedQuerySet(models.QuerySet[Row]):
     def for_user(self, user: User | AnonymousUser) -> Self:
         """Rows of the facilities `user` works at; none for anonymous users."""
         return self.filter(**{f"{self.facility_path}__in": Facility.objects.for_user(user)})
+
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """Rows of the facilities whose settings `user` may change."""
+        return self.filter(**{f"{self.facility_path}__in": Facility.objects.owned_by(user)})
 
     def for_facility(self, facility: "Facility") -> Self:
         """Rows of `facility`, for guests, whose link names the facility."""
@@ -398,6 +403,14 @@ class EscalationSchedule(Weekly):
         ]
 
 
+class MembershipQuerySet(OwnedQuerySet["Membership"]):
+    def owners_who_can_sign_in(self) -> Self:
+        """An inn needs one of these: who else could let anybody in?"""
+        return self.filter(role=Membership.Role.OWNER, user__is_active=True).exclude(
+            user__password__startswith=UNUSABLE_PASSWORD_PREFIX
+        )
+
+
 class Membership(models.Model):
     """That a user works at a facility, and as what."""
 
@@ -408,8 +421,11 @@ class Membership(models.Model):
     facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
     user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"))
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.STAFF)
+    #: None for somebody invited who has not signed in since. What is known of him from elsewhere is
+    #: not shown until then: an invitation must not tell whether the address has an account.
+    joined_at = models.DateTimeField(_("joined"), null=True, blank=True, db_default=Now())
 
-    objects = OwnedQuerySet.as_manager()
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("member")
@@ -575,3 +591,74 @@ class AccessToken(models.Model):
             expires_at=timezone.now() + ACCESS_TOKEN_LIFE,
         )
         return token, secret
+
+
+class AuditEventQuerySet(OwnedQuerySet["AuditEvent"]):
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """An operator's are also those of no inn."""
+        return self.all() if user.is_superuser and user.is_active else super().owned_by(user)
+
+
+class AuditEvent(models.Model):
+    """What somebody of the staff did: who, what and when, never a guest's words or a value.
+
+    Written by `facilities.audit` alone, and changed by nobody.
+    """
+
+    class Action(models.TextChoices):
+        SIGNED_IN = "signed_in", _("signed in")
+        SIGN_IN_FAILED = "sign_in_failed", _("failed to sign in")
+        SIGNED_OUT = "signed_out", _("signed out")
+        PASSWORD_CHANGED = "password_changed", _("changed the password")
+        SECOND_FACTOR_ON = "second_factor_on", _("switched the second factor on")
+        SECOND_FACTOR_OFF = "second_factor_off", _("switched the second factor off")
+        CODES_RENEWED = "codes_renewed", _("made new backup codes")
+        DEVICE_SIGNED_OUT = "device_signed_out", _("signed a device out")
+        INVITED = "invited", _("invited")
+        ROLE_CHANGED = "role_changed", _("changed the role")
+        REMOVED = "removed", _("removed from the staff")
+        ADDED = "added", _("added")
+        CHANGED = "changed", _("changed")
+        DELETED = "deleted", _("deleted")
+        RESTORED = "restored", _("restored")
+        REPLIED = "replied", _("replied to a guest")
+        IMPORTED = "imported", _("imported")
+        EXPORTED = "exported", _("exported")
+        PRINTED = "printed", _("printed")
+        RENEWED = "renewed", _("renewed")
+        REVOKED = "revoked", _("revoked")
+
+    #: None for what concerns no inn: an operator signs in, an inn is deleted.
+    facility = models.ForeignKey(
+        Facility, models.CASCADE, null=True, blank=True, verbose_name=_("facility")
+    )
+    actor = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, verbose_name=_("person"), related_name="+"
+    )
+    #: As he was called then; it stays when the account is deleted.
+    actor_name = models.CharField(_("person"), max_length=400)
+    action = models.CharField(_("action"), max_length=20, choices=Action)
+    #: `app.model` and id of what it was done to, where that is a row; the text is as it was then.
+    target_model = models.CharField(max_length=100, blank=True)
+    target_id = models.BigIntegerField(null=True, blank=True)
+    target_text = models.CharField(_("what"), max_length=200, blank=True)
+    #: Names of the model's fields that changed.
+    fields = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    #: Of sign-ins only, and shortened: enough to see that one came from abroad, too little to find
+    #: a home by.
+    client_address = models.CharField(_("network"), max_length=50, blank=True)
+    created_at = models.DateTimeField(_("time"), default=timezone.now)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("entry of the record")
+        verbose_name_plural = _("record of what was done")
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["facility", "-created_at", "-id"], name="audit_of_facility"),
+            models.Index(fields=["created_at"], name="audit_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.get_action_display()} {self.target_text}".strip()

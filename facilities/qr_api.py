@@ -9,8 +9,8 @@ from facilities.models import SiteKey, User
 from facilities.posters import Paper, picture_of
 from facilities.qr import data_url
 from facilities.schemas import PictureFormat, QrCodeIn, QrCodeOut, QrCodesOut, RowIdText
-from facilities.services import provide_code
-from facilities.staff_api import chosen_facility
+from facilities.services import provide_code, revoke
+from facilities.staff_api import chosen_facility, require_owner
 from yadopera.errors import NotFound
 
 router = Router(tags=["staff"])
@@ -30,21 +30,28 @@ def post_code(request: HttpRequest, payload: QrCodeIn) -> dict[str, object]:
 
     As PDF it is a poster for A4 paper.
     """
-    facility = chosen_facility(cast(User, request.user), payload.facility_id)
+    user = cast(User, request.user)
     site_key = provide_code(
-        facility,
+        chosen_facility(user, payload.facility_id),
         location=payload.location,
         name=payload.custom_location_name or "",
         include_session_token=payload.include_session_token,
+        actor=user,
     )
     return qr_code_out(site_key, payload.format)
 
 
 @router.delete("/qr-code/{code_id}", response={204: None})
 def delete_code(request: HttpRequest, code_id: Annotated[RowIdText, Path()]) -> Status[None]:
-    """The code opens the guest's page as before, but whoever scans it is no longer at the inn."""
-    if not SiteKey.objects.for_user(request.user).filter(pk=code_id).revoke():
+    """The code opens the guest's page as before, but whoever scans it is no longer at the inn. For
+    owners: what hangs on the walls is worthless then."""
+    user = cast(User, request.user)
+    site_key = SiteKey.objects.for_user(user).valid().filter(pk=code_id).first()
+    if site_key is None:
         raise NotFound("no such code")
+    require_owner(user, site_key.facility)
+    if not revoke(site_key, actor=user):
+        raise NotFound("revoked meanwhile")
     return Status(204, None)
 
 

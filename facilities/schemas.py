@@ -100,6 +100,8 @@ Password = Annotated[Text, StringConstraints(max_length=200)]
 class LoginIn(Schema):
     email: Annotated[Text, StringConstraints(max_length=254)]
     password: Password
+    #: The code of the app, or a backup code, of whoever has switched the second factor on.
+    otp: Annotated[Text, StringConstraints(max_length=100)] | None = None
 
 
 class UserOut(Schema):

@@ -17,7 +17,15 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext
 
-from facilities.models import AccessToken, Facility, Membership, SiteKey, StaffAbsence, User
+from facilities import audit
+from facilities.models import (
+    AccessToken,
+    Facility,
+    Membership,
+    SiteKey,
+    StaffAbsence,
+    User,
+)
 from yadopera.errors import InvalidRequest
 
 logger = logging.getLogger(__name__)
@@ -43,7 +51,11 @@ def add_owner(facility: Facility, *, email: str, password: str | None) -> User:
 
 @transaction.atomic
 def change_settings(
-    *, facility: Facility, facts: dict[str, Any], absences: list[dict[str, Any]] | None = None
+    *,
+    facility: Facility,
+    facts: dict[str, Any],
+    actor: User,
+    absences: list[dict[str, Any]] | None = None,
 ) -> Facility:
     """Change the `facts` given, by their names in the model; `absences` replace all that there are.
     Two who change different facts at the same moment both succeed."""
@@ -54,6 +66,8 @@ def change_settings(
     if absences is not None:
         StaffAbsence.objects.for_facility(held).delete()
         StaffAbsence.objects.bulk_create(StaffAbsence(facility=held, **each) for each in absences)
+    fields = [*facts, *([] if absences is None else ["staffabsence"])]
+    audit.record(audit.Action.CHANGED, facility=held, actor=actor, target=held, fields=fields)
     return held
 
 
@@ -72,31 +86,49 @@ def count_scan(facility: Facility, *, key: str) -> None:
         logger.warning("A scan was not counted (%s).", type(error).__name__)
 
 
+@transaction.atomic
 def provide_code(
-    facility: Facility, *, location: SiteKey.Place, name: str, include_session_token: bool
+    facility: Facility,
+    *,
+    location: SiteKey.Place,
+    name: str,
+    include_session_token: bool,
+    actor: User,
 ) -> SiteKey:
     """The code of a place, made when it has none; asked for twice, it is the same one."""
-    site_key, _created = SiteKey.objects.valid().update_or_create(
+    site_key, is_new = SiteKey.objects.valid().update_or_create(
         facility=facility,
         location=location,
         name=name if location in SiteKey.NAMED else "",
         defaults={"include_session_token": include_session_token},
     )
+    if is_new:
+        audit.record(audit.Action.ADDED, facility=facility, actor=actor, target=site_key)
     return site_key
 
 
 @transaction.atomic
-def renew(site_key: SiteKey) -> SiteKey | None:
+def renew(site_key: SiteKey, *, actor: User) -> SiteKey | None:
     """A new key for the place; who knows only the old one is no longer at the inn. None for a key
     that is revoked already, as by somebody who pressed at the same time."""
     if not SiteKey.objects.filter(pk=site_key.pk).revoke():
         return None
+    audit.record(audit.Action.RENEWED, facility=site_key.facility, actor=actor, target=site_key)
     return SiteKey.objects.create(
         facility=site_key.facility,
         location=site_key.location,
         name=site_key.name,
         include_session_token=site_key.include_session_token,
     )
+
+
+@transaction.atomic
+def revoke(site_key: SiteKey, *, actor: User) -> bool:
+    """Whoever scans the code is no longer at the inn. False for one that was revoked already."""
+    if not SiteKey.objects.filter(pk=site_key.pk).revoke():
+        return False
+    audit.record(audit.Action.REVOKED, facility=site_key.facility, actor=actor, target=site_key)
+    return True
 
 
 @transaction.atomic
@@ -148,3 +180,4 @@ def set_password(user: User, password: str, *, keep: str = "") -> None:
     validate_password(password, user)
     user.set_password(password, keep=keep)
     user.save(update_fields=["password"])
+    audit.record_of_person(audit.Action.PASSWORD_CHANGED, person=user, request=None)

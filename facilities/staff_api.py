@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Path, Query, Router, Status
 
+from facilities import audit
 from facilities.models import EscalationSchedule, Facility, Membership, StaffAbsence, User
 from facilities.schemas import (
     Page,
@@ -44,6 +45,12 @@ def chosen_facility(user: User, facility_id: int | None) -> Facility:
     return found
 
 
+def require_owner(user: User, facility: Facility) -> None:
+    """Raises Forbidden for staff: they work with an inn's settings and do not change them."""
+    if not Facility.objects.owned_by(user).filter(pk=facility.pk).exists():
+        raise Forbidden("for owners")
+
+
 @router.get("/facility/settings", response=SettingsOut)
 def get_settings(request: HttpRequest, facility_id: ChosenId = None) -> dict[str, object]:
     """The inn's facts, the Wi-Fi password among them, and when nobody is awake."""
@@ -57,11 +64,11 @@ def put_settings(
     """Change what is given; for owners."""
     user = cast(User, request.user)
     facility = chosen_facility(user, facility_id)
-    if not Facility.objects.owned_by(user).filter(pk=facility.pk).exists():
-        raise Forbidden("for owners")
-    return settings_out(
-        change_settings(facility=facility, facts=payload.facts(), absences=payload.absences())
+    require_owner(user, facility)
+    changed = change_settings(
+        facility=facility, facts=payload.facts(), absences=payload.absences(), actor=user
     )
+    return settings_out(changed)
 
 
 def settings_out(facility: Facility) -> dict[str, object]:
@@ -76,13 +83,19 @@ def list_schedules(request: HttpRequest, page: Query[Page]) -> QuerySet[Escalati
 
 
 @router.post("/escalation-schedule", response={201: ScheduleOut})
+@transaction.atomic
 def add_schedule(request: HttpRequest, payload: ScheduleIn) -> Status[EscalationSchedule]:
-    """How sure an answer must be in these hours and languages, and where staff are called.
+    """How sure an answer must be in these hours and languages, and where staff are called; for
+    owners.
 
     Hours are the inn's own and belong to the day on which they start; they may pass midnight.
     """
-    facility = chosen_facility(cast(User, request.user), payload.facility_id)
-    return Status(201, fill(EscalationSchedule(facility=facility), payload))
+    user = cast(User, request.user)
+    facility = chosen_facility(user, payload.facility_id)
+    require_owner(user, facility)
+    schedule = fill(EscalationSchedule(facility=facility), payload)
+    audit.record(audit.Action.ADDED, facility=facility, actor=user, target=schedule)
+    return Status(201, schedule)
 
 
 @router.put("/escalation-schedule/{schedule_id}", response=ScheduleOut)
@@ -90,10 +103,37 @@ def add_schedule(request: HttpRequest, payload: ScheduleIn) -> Status[Escalation
 def change_schedule(
     request: HttpRequest, schedule_id: ScheduleId, payload: ScheduleChange
 ) -> EscalationSchedule:
-    """Change what is given. A schedule stays with its facility."""
-    # Held, so that one that is deleted meanwhile is not stored again.
-    rows = EscalationSchedule.objects.for_user(request.user).select_for_update(of=("self",))
-    return fill(get_object_or_404(rows, pk=schedule_id), payload)
+    """Change what is given; for owners. A schedule stays with its facility."""
+    schedule = fill(held_schedule(request, schedule_id), payload)
+    audit.record(
+        audit.Action.CHANGED,
+        facility=schedule.facility,
+        actor=request.user,
+        target=schedule,
+        fields=payload.fields(),
+    )
+    return schedule
+
+
+@router.delete("/escalation-schedule/{schedule_id}", response={204: None})
+@transaction.atomic
+def delete_schedule(request: HttpRequest, schedule_id: ScheduleId) -> Status[None]:
+    """The hours are judged by another schedule then, or by the default; for owners."""
+    schedule = held_schedule(request, schedule_id)
+    audit.record(
+        audit.Action.DELETED, facility=schedule.facility, actor=request.user, target=schedule
+    )
+    schedule.delete()
+    return Status(204, None)
+
+
+def held_schedule(request: HttpRequest, schedule_id: int) -> EscalationSchedule:
+    """Held, so that one that is deleted meanwhile is not stored again. Raises Forbidden for
+    staff."""
+    rows = EscalationSchedule.objects.for_user(request.user).select_related("facility")
+    schedule = get_object_or_404(rows.select_for_update(of=("self",)), pk=schedule_id)
+    require_owner(cast(User, request.user), schedule.facility)
+    return schedule
 
 
 def fill(schedule: EscalationSchedule, change: ScheduleChange) -> EscalationSchedule:
@@ -104,11 +144,3 @@ def fill(schedule: EscalationSchedule, change: ScheduleChange) -> EscalationSche
         setattr(schedule, name, value)
     schedule.save()
     return schedule
-
-
-@router.delete("/escalation-schedule/{schedule_id}", response={204: None})
-def delete_schedule(request: HttpRequest, schedule_id: ScheduleId) -> Status[None]:
-    """The hours are judged by another schedule then, or by the default."""
-    rows = EscalationSchedule.objects.for_user(request.user)
-    get_object_or_404(rows, pk=schedule_id).delete()
-    return Status(204, None)

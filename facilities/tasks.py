@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from facilities import services
+from facilities import members, services
 from yadopera.errors import ServiceUnavailable
 from yadopera.queues import enqueue
 
@@ -17,3 +17,13 @@ def queue_reset_link(email: str) -> None:
     asks waits equally long for every address. Raises ServiceUnavailable."""
     if not enqueue(mail_reset_link, email):
         raise ServiceUnavailable("Redis does not answer")
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=10, max_retries=5)
+def mail_invitation(member_id: int) -> None:
+    members.mail_invitation(member_id)
+
+
+def queue_invitation(member_id: int) -> bool:
+    """Whether the mail is on its way; not while Redis is away."""
+    return enqueue(mail_invitation, member_id)

@@ -3,6 +3,7 @@
 import time
 from typing import Annotated, Final, Literal, cast
 
+from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from ninja import File, Form, Path, Query, Router, Status, UploadedFile
 
+from facilities import audit
 from facilities.models import User
 from facilities.schemas import Page, RowIdText
 from facilities.staff_api import chosen_facility
@@ -56,14 +58,18 @@ def list_faqs(
 
 
 @router.post("/faqs", response={201: FaqOut})
+@transaction.atomic
 def add_faq(request: HttpRequest, payload: FaqIn) -> Status[Faq]:
     """A new FAQ, from which the next guest is answered."""
     user = cast(User, request.user)
     facility = chosen_facility(user, payload.facility_id)
-    return Status(201, services.create_faq(facility=facility, actor=user, **payload.fields()))
+    faq = services.create_faq(facility=facility, actor=user, **payload.fields())
+    audit.record(audit.Action.ADDED, facility=facility, actor=user, target=faq)
+    return Status(201, faq)
 
 
 @router.post("/faqs/bulk-upload", response={201: UploadOut})
+@transaction.atomic
 def upload_faqs(
     request: HttpRequest,
     file: File[UploadedFile],
@@ -84,6 +90,8 @@ def upload_faqs(
     skipped = []
     if not read.problems:
         skipped = add_faqs(facility=facility, actor=user, rows=read.rows)
+        name = str(Faq._meta.verbose_name_plural)
+        audit.record(audit.Action.IMPORTED, facility=facility, actor=user, text=name)
     return Status(201, upload_out(read, skipped, user, time.perf_counter() - started))
 
 
@@ -110,14 +118,26 @@ def upload_out(
 
 
 @router.put("/faqs/{faq_id}", response=FaqOut)
+@transaction.atomic
 def change_faq(request: HttpRequest, faq_id: FaqId, payload: FaqChange) -> Faq:
     """Change what is given. A FAQ stays with its facility."""
-    faq = get_object_or_404(Faq.objects.for_user(request.user), pk=faq_id)
-    return services.change_faq(faq=faq, **payload.fields())
+    faq = services.change_faq(faq=find_faq(request, faq_id), **payload.fields())
+    user = request.user
+    audit.record(audit.Action.CHANGED, facility=faq.facility, actor=user, target=faq)
+    return faq
 
 
 @router.delete("/faqs/{faq_id}", response={204: None})
+@transaction.atomic
 def delete_faq(request: HttpRequest, faq_id: FaqId) -> Status[None]:
     """Nobody is answered from it any more."""
-    services.delete_faq(faq=get_object_or_404(Faq.objects.for_user(request.user), pk=faq_id))
+    faq = find_faq(request, faq_id)
+    user = request.user
+    audit.record(audit.Action.DELETED, facility=faq.facility, actor=user, target=faq)
+    services.delete_faq(faq=faq)
     return Status(204, None)
+
+
+def find_faq(request: HttpRequest, faq_id: int) -> Faq:
+    rows = Faq.objects.for_user(request.user).select_related("facility")
+    return get_object_or_404(rows, pk=faq_id)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from chat.staff import resolve
-from facilities.admin import OwnedAdmin, ReadOnly, signed_in
+from facilities.admin import OwnedAdmin, OwnersAdmin, ReadOnly, signed_in
 from nightqueue.models import ADDRESS_HELP, SECRET_HELP, Channel, Delivery, QueueEntry
 from nightqueue.services import send_test
 from nightqueue.tasks import queue_sending
@@ -45,7 +45,9 @@ class ChannelForm(forms.ModelForm):
 
 
 @admin.register(Channel)
-class ChannelAdmin(OwnedAdmin):
+class ChannelAdmin(OwnersAdmin):
+    """Owners' alone: an address of Slack's is a key, and staff's pages would show it."""
+
     form = ChannelForm
     list_display = ["kind", "facility", "is_active", "last_delivery"]
     list_select_related = ["facility"]

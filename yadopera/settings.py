@@ -178,6 +178,9 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "ninja",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "yadopera",
     "facilities",
     "faq",
@@ -228,6 +231,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
+#: How apps that make codes call us.
+OTP_TOTP_ISSUER = "Yadopera"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -352,6 +357,8 @@ RATE_LIMITS = {
     "stream": parse_rate("stream", "120/m"),
     "login": parse_rate("login", "5/m"),
     "password_reset": parse_rate("password_reset", "3/h"),
+    # Mail to addresses that an owner types.
+    "invitation": parse_rate("invitation", "30/h"),
     "staff": parse_rate("staff", "100/m"),
 }
 #: Bytes of a JSON body. The largest honest one is a FAQ in seven languages, some 105 kB escaped.

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
@@ -10,17 +12,19 @@ from django.utils.translation import gettext_lazy as _
 
 
 def item(title: Any, icon: str, model: str, **more: Any) -> dict[str, Any]:
-    """The list of `model` (`app_model`)."""
+    """The list of `model` (`app_model`), for whoever may open it."""
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{model}_changelist"),
+        "permission": lambda request: may_open(request, model),
         **more,
     }
 
 
-def for_operators(request: HttpRequest) -> bool:
-    return bool(request.user.is_superuser)
+def may_open(request: HttpRequest, model: str) -> bool:
+    found = admin.site.get_model_admin(apps.get_model(model.replace("_", ".", 1)))
+    return found.has_view_permission(request)
 
 
 def shown_number(count: Callable[[HttpRequest], int]) -> Callable[[HttpRequest], str]:
@@ -52,6 +56,12 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "nightqueue.first_page.add_dashboard",
     "STYLES": [lambda request: static("yadopera/staff.css")],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My account"), "link": reverse_lazy("account")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "COLORS": {
         # The guest page's green, from light to dark.
         "primary": {
@@ -105,13 +115,15 @@ UNFOLD = {
                     ),
                     item(_("Where staff are told"), "notifications", "nightqueue_channel"),
                     item(_("What was sent"), "outgoing_mail", "nightqueue_delivery"),
+                    item(_("Staff"), "badge", "facilities_membership"),
+                    item(_("Record"), "history", "facilities_auditevent"),
                 ],
             },
             {
                 "title": _("Operation"),
                 "separator": True,
                 "items": [
-                    item(_("Users"), "group", "facilities_user", permission=for_operators),
+                    item(_("Users"), "group", "facilities_user"),
                 ],
             },
         ],

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from facilities import account
 from facilities.views import Choose, Chosen, Sent
 from nightqueue.views import acknowledge
 from yadopera import views
@@ -21,11 +22,27 @@ urlpatterns = [
     path("api/v1/ready", views.ready, name="ready"),
     path("api/v1/", api.urls),
     path("admin/login/", views.admin_login),
+    path("admin/code/", views.admin_code, name="sign_in_code"),
+    path("admin/invitation/<str:token>/", views.admin_invitation, name="invitation"),
     # By these names Django's templates find them.
     path("admin/password_reset/", views.admin_forgotten, name="admin_password_reset"),
     path("admin/password_reset/done/", Sent.as_view(), name="password_reset_done"),
     path("admin/reset/<uidb64>/<token>/", Choose.as_view(), name="password_reset_confirm"),
     path("admin/reset/done/", Chosen.as_view(), name="password_reset_complete"),
+    path("admin/account/", admin.site.admin_view(account.account), name="account"),
+    path("admin/account/second-factor/", views.admin_second_factor, name="second_factor"),
+    path("admin/account/backup-codes/", views.admin_codes, name="backup_codes"),
+    path(
+        "admin/account/without-second-factor/",
+        views.admin_without_second_factor,
+        name="without_second_factor",
+    ),
+    path(
+        "admin/account/devices/<int:number>/sign-out/",
+        admin.site.admin_view(account.sign_out_device),
+        name="sign_out_device",
+    ),
+    path("admin/password_change/", views.admin_password),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("f/", include("chat.urls")),

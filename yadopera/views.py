@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,7 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from facilities.views import Forgotten
+from facilities import account
+from facilities.views import Forgotten, Invitation, SignIn, SignInCode, waiting_user
 from yadopera.api import api, error_response
 from yadopera.errors import DomainError, RateLimited
 from yadopera.health import check_readiness
@@ -61,17 +63,17 @@ def ready(request: HttpRequest) -> HttpResponse:
 View = Callable[[HttpRequest], HttpResponseBase]
 
 
-def limited(view: View, name: str, field: str) -> View:
+def limited(view: View, name: str, caller: Callable[[HttpRequest], str]) -> View:
     """`view`, whose form may be sent as often as the API's call of the limit `name` allows for this
-    address, and for what stands in `field`."""
+    address, and for whom `caller` names."""
 
     @never_cache
-    def limited_view(request: HttpRequest) -> HttpResponseBase:
+    def limited_view(request: HttpRequest, **parts: Any) -> HttpResponseBase:
         if request.method != "POST":
-            return view(request)
+            return view(request, **parts)
         try:
-            enforce(request, name, session=request.POST.get(field, "").lower())
-            return view(request)
+            enforce(request, name, session=caller(request).lower())
+            return view(request, **parts)
         except DomainError as error:
             response = _page_or_body(request, error.status)
             if isinstance(error, RateLimited):
@@ -81,8 +83,30 @@ def limited(view: View, name: str, field: str) -> View:
     return limited_view
 
 
-admin_login = limited(admin.site.login, "login", "username")
-admin_forgotten = limited(Forgotten.as_view(), "password_reset", "email")
+def typed_into(field: str) -> Callable[[HttpRequest], str]:
+    return lambda request: request.POST.get(field, "")
+
+
+def waiting_for_code(request: HttpRequest) -> str:
+    user = waiting_user(request)
+    return user.email if user else ""
+
+
+def own_password(view: View) -> View:
+    """A page of the admin that asks for one's password again. Whoever found a signed-in device
+    would otherwise try as many as he likes."""
+    page = admin.site.admin_view(view)
+    return limited(page, "login", lambda request: getattr(request.user, "email", ""))
+
+
+admin_login = limited(SignIn.as_view(), "login", typed_into("username"))
+admin_code = limited(SignInCode.as_view(), "login", waiting_for_code)
+admin_forgotten = limited(Forgotten.as_view(), "password_reset", typed_into("email"))
+admin_invitation = limited(Invitation.as_view(), "login", lambda _request: "")
+admin_password = own_password(account.ChangePassword.as_view())
+admin_second_factor = own_password(account.set_up_second_factor)
+admin_codes = own_password(account.renew_backup_codes)
+admin_without_second_factor = own_password(account.switch_off_second_factor)
 
 
 # Errors outside the API's own routes ------------------------------------------------------------

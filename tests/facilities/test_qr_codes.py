@@ -191,14 +191,14 @@ def is_on_site(facility, key):
     return response.status_code == 200
 
 
-def test_a_new_key_takes_the_place_of_the_old_one(sakura):
+def test_a_new_key_takes_the_place_of_the_old_one(sakura, hanako):
     old = SiteKey.objects.create(
         facility=sakura, location=Place.ROOM, name="201", include_session_token=True
     )
     guest = Guest(sakura)
     guest.ask("hello", site_key=old.key)
 
-    new = renew(old)
+    new = renew(old, actor=hanako)
 
     assert (new.place, new.include_session_token, new.scan_count) == ("room-201", True, 0)
     assert not is_on_site(sakura, old.key)
@@ -209,9 +209,9 @@ def test_a_new_key_takes_the_place_of_the_old_one(sakura):
     )
 
 
-def test_renewing_twice_makes_one_new_key(sakura, entrance):
-    assert renew(entrance) is not None
-    assert renew(entrance) is None
+def test_renewing_twice_makes_one_new_key(sakura, hanako, entrance):
+    assert renew(entrance, actor=hanako) is not None
+    assert renew(entrance, actor=hanako) is None
     assert SiteKey.objects.for_facility(sakura).valid().count() == 1
 
 

@@ -230,12 +230,12 @@ def test_what_is_no_id_is_refused(desk, bad):
     assert desk.change(bad, phone="1").status_code in {400, 422}
 
 
-def test_two_who_change_different_facts_both_succeed(desk, sakura):
+def test_two_who_change_different_facts_both_succeed(desk, hanako, sakura):
     """The second of them read the settings before the first wrote."""
     read_before = Facility.objects.get(pk=sakura.pk)
     desk.change(phone="1")
 
-    change_settings(facility=read_before, facts={"address": "x"})
+    change_settings(facility=read_before, facts={"address": "x"}, actor=hanako)
 
     sakura.refresh_from_db()
     assert (sakura.phone, sakura.address) == ("1", "x")
