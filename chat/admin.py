@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -19,6 +21,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from chat import staff
+from chat.feedback import ignore
 from chat.models import (
     NOTE_LENGTH,
     REPLY_LENGTH,
@@ -26,6 +29,7 @@ from chat.models import (
     Conversation,
     Escalation,
     EscalationQuerySet,
+    GuestFeedback,
     Message,
     StaffNote,
 )
@@ -33,8 +37,10 @@ from chat.thread import Thread
 from chat.translation import translate_for_staff
 from chat.try_out import TryOut
 from facilities.admin import OwnedAdmin, ReadOnly, signed_in
+from facilities.models import SiteKey
 from facilities.schemas import MAX_ID
 from faq.admin import FAQ_DRAFT
+from faq.models import QUESTION_LENGTH
 from yadopera.ai import get_provider
 from yadopera.errors import NotFound
 from yadopera.languages import LANGUAGES
@@ -63,11 +69,14 @@ class InboxFilter(admin.SimpleListFilter):
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnly, OwnedAdmin):
-    list_display = ["guest", "state", "last_words", "location", "last_activity_at"]
+    list_display = ["guest", "state", "last_words", "place", "last_at"]
     list_select_related = ["facility"]
     list_filter = [InboxFilter, "language"]
     list_per_page = 50
     show_full_result_count = False
+
+    class Media:
+        js = (Script("chat/inbox_list.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: Any = super().get_queryset(request)
@@ -90,10 +99,22 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             ("unread", gettext("unread")) if conversation.is_unread else ("", gettext("answered"))
         )
 
-    @admin.display(description=_("last message"))
+    @admin.display(description=_("the guest's last words"))
     def last_words(self, conversation: Any) -> str:
         text = conversation.last_text or ""
         return text if len(text) <= 60 else f"{text[:60]}…"
+
+    @admin.display(description=_("place"), ordering="location")
+    def place(self, conversation: Conversation) -> str:
+        return place_label(conversation.location)
+
+    @admin.display(description=_("last activity"), ordering="-last_activity_at")
+    def last_at(self, conversation: Conversation) -> str:
+        """By the inn's clock, with the day unless it is today's."""
+        zone = ZoneInfo(conversation.facility.timezone)
+        at = conversation.last_activity_at.astimezone(zone)
+        is_today = at.date() == timezone.now().astimezone(zone).date()
+        return f"{at:%H:%M}" if is_today else f"{at:%m/%d %H:%M}"
 
     def get_urls(self) -> list[Any]:
         def view(address: str, handler: Any) -> Any:
@@ -130,6 +151,7 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": f"{conversation.get_language_display()} #{conversation.pk}",
+            "place": place_label(conversation.location),
             "opts": self.opts,
             "conversation": conversation,
             "thread": thread,
@@ -207,7 +229,18 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
                 self.translate(request, conversation)
             case "make_faq":
                 return self.make_faq(request, conversation)
+            case "ignore_votes":
+                ignore(
+                    get_object_or_404(GuestFeedback, message=self.message_of(request, conversation))
+                )
+                messages.success(request, gettext("It is no longer listed."))
+                return redirect("admin:index")
         return redirect("admin:chat_conversation_change", number)
+
+    def message_of(self, request: HttpRequest, conversation: Conversation) -> Message:
+        """The message that a button beside it names. Raises Http404."""
+        number = request.POST.get("message", "")
+        return get_object_or_404(conversation.messages, pk=int(number) if number.isdecimal() else 0)
 
     def translate(self, request: HttpRequest, conversation: Conversation) -> None:
         asked = conversation.messages.filter(role=Message.Role.USER, staff_text="")
@@ -218,24 +251,31 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
 
     def make_faq(self, request: HttpRequest, conversation: Conversation) -> HttpResponse:
         """Open a new FAQ with a question of the guest and, where there is one, staff's answer."""
-        rows = conversation.messages.filter(role=Message.Role.USER)
-        number = request.POST.get("message", "")
-        question = get_object_or_404(rows, pk=int(number) if number.isdecimal() else 0)
+        question = self.message_of(request, conversation)
         later = conversation.messages.filter(role=Message.Role.STAFF, pk__gt=question.pk)
         answer = later.order_by("pk").first()
-        own = conversation.facility.language
-        texts: dict[str, dict[str, str]] = {}
-        texts[question.language] = {
-            "question": question.content[:500],
-            "answer": answer.content if answer and answer.language == question.language else "",
+        texts = {
+            question.language: {
+                "question": question.content[:QUESTION_LENGTH],
+                "answer": answer.content if answer else "",
+            }
         }
-        if own != question.language:
+        own = conversation.facility.language
+        if question.staff_text and own != question.language:  # both were translated, or neither
             texts[own] = {
-                "question": question.staff_text[:500],
-                "answer": (answer.staff_text or answer.content) if answer else "",
+                "question": question.staff_text[:QUESTION_LENGTH],
+                "answer": answer.staff_text if answer else "",
             }
         request.session[FAQ_DRAFT] = {"facility": conversation.facility_id, "texts": texts}
         return redirect("admin:faq_faq_add")
+
+
+def place_label(location: str) -> str:
+    """The place of a QR code, as conversations name it, in the reader's language."""
+    kind, _dash, name = location.partition("-")
+    if kind not in SiteKey.Place.values:
+        return location
+    return f"{SiteKey.Place(kind).label} {name}".strip()
 
 
 def canned_replies(conversation: Conversation) -> list[dict[str, str]]:

@@ -32,6 +32,8 @@ def low_rated_answers(votes: GuestFeedbackQuerySet, page: Page) -> list[dict[str
     return [
         {
             "message_id": answer.pk,
+            "conversation_id": answer.conversation_id,
+            "faq_id": answer.answering_faq_id,
             "question": answer.reply_to.content if answer.reply_to else "",
             "answer": answer.content,
             "negative_count": row["guests"],

@@ -46,18 +46,19 @@ class ConversationQuerySet(OwnedQuerySet["Conversation"]):
         return self.filter(last_activity_at__gte=moment - SESSION_LIFE)
 
     def for_inbox(self) -> Self:
-        """Whole conversations with what staff see of them in a list: `last_text`, `is_danger`,
-        `is_waiting` (for a person) and `is_unread` (the guest wrote since staff last looked)."""
-        messages = Message.objects.filter(conversation=models.OuterRef("pk"))
-        guest_wrote = messages.filter(
-            role=Message.Role.USER, pk__gt=models.OuterRef("staff_seen_message_id")
-        )
+        """Whole conversations with what staff see of them in a list: `last_text` (of the guest),
+        `is_danger`, `is_waiting` (for a person, for any other reason) and `is_unread` (the guest
+        wrote since staff last looked)."""
+        written = Message.objects.filter(conversation=models.OuterRef("pk"), role=Message.Role.USER)
+        danger = models.Q(trigger_type=Escalation.Trigger.SAFETY)
         open_ones = Escalation.objects.unresolved().filter(conversation=models.OuterRef("pk"))
         return self.filter(joined=None).annotate(
-            last_text=models.Subquery(messages.order_by("-pk").values("content")[:1]),
-            is_danger=models.Exists(open_ones.filter(trigger_type=Escalation.Trigger.SAFETY)),
-            is_waiting=models.Exists(open_ones),
-            is_unread=models.Exists(guest_wrote),
+            last_text=models.Subquery(written.order_by("-pk").values("content")[:1]),
+            is_danger=models.Exists(open_ones.filter(danger)),
+            is_waiting=models.Exists(open_ones.exclude(danger)),
+            is_unread=models.Exists(
+                written.filter(pk__gt=models.OuterRef("staff_seen_message_id"))
+            ),
         )
 
     def called(self, session_id: str) -> Self:

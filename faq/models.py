@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from pgvector.django import HalfVectorField, SparseVectorField
 
 from facilities.models import Facility, OwnedQuerySet
@@ -48,7 +49,7 @@ class FaqQuerySet(OwnedQuerySet["Faq"]):
 class Faq(models.Model):
     class Category(models.TextChoices):
         BASIC = "basic", _("basics")
-        FACILITIES = "facilities", _("facilities")
+        FACILITIES = "facilities", pgettext_lazy("category", "facilities")
         LOCATION = "location", _("location")
         TROUBLE = "trouble", _("trouble")
 

@@ -139,15 +139,16 @@ def site_key(sakura):
 
 
 def staff_client(user=None):
-    """The staff app, signed in as `user` or as nobody."""
+    """The staff app in English, signed in as `user` or as nobody."""
     from django.test import Client
 
     from facilities.models import AccessToken
 
-    if user is None:
-        return Client()
-    _token, secret = AccessToken.issue(user)
-    return Client(headers={"authorization": f"Bearer {secret}"})
+    headers = {"accept-language": "en"}
+    if user is not None:
+        _token, secret = AccessToken.issue(user)
+        headers["authorization"] = f"Bearer {secret}"
+    return Client(headers=headers)
 
 
 class StaffApp:

@@ -14,8 +14,17 @@ import polib
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ROOT / "locale/ja/LC_MESSAGES/django.po"
 THEME = ROOT / "yadopera/theme_locale/ja/LC_MESSAGES/django.po"
-#: What marks a text in Python, and how many of its arguments are texts.
-MARKS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
+#: What marks a text in Python, and which of its arguments are texts.
+MARKS = {
+    "_": slice(1),
+    "gettext": slice(1),
+    "gettext_lazy": slice(1),
+    "ngettext": slice(2),
+    "ngettext_lazy": slice(2),
+    "pgettext_lazy": slice(1, 2),
+}
+
+QUOTED = r"""(?:'(?:\\.|[^'])*'|"(?:\\.|[^"])*")"""
 
 
 def tracked(pattern: str) -> list[Path]:
@@ -30,7 +39,7 @@ def texts_in_python(source: str) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        for argument in node.args[: MARKS.get(name, 0)]:
+        for argument in node.args[MARKS.get(name, slice(0))]:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 yield argument.value
 
@@ -38,10 +47,9 @@ def texts_in_python(source: str) -> Iterator[str]:
 def texts_in_template(source: str) -> Iterator[str]:
     from django.utils.translation.template import templatize
 
-    for mark in re.finditer(
-        r"gettext\((u?(?:'(?:\\.|[^'])*'|\"(?:\\.|[^\"])*\"))", templatize(source)
-    ):
-        yield ast.literal_eval(mark[1].removeprefix("u"))
+    for mark in re.finditer(rf"n?gettext\((u?{QUOTED})(?:, (u?{QUOTED}))?", templatize(source)):
+        for text in filter(None, mark.groups()):
+            yield ast.literal_eval(text.removeprefix("u"))
 
 
 def marked_texts() -> set[str]:

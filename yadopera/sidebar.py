@@ -50,6 +50,8 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("chat/icon.svg")}
     ],
     "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "nightqueue.first_page.add_dashboard",
+    "STYLES": [lambda request: static("yadopera/staff.css")],
     "COLORS": {
         # The guest page's green, from light to dark.
         "primary": {
@@ -58,7 +60,7 @@ UNFOLD = {
             "200": "#b0d8d1",
             "300": "#84bfb6",
             "400": "#58a197",
-            "500": "#3c857c",
+            "500": "#4a978d",
             "600": "#1f5f5b",
             "700": "#1b524f",
             "800": "#184341",

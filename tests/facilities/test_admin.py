@@ -15,6 +15,7 @@ from nightqueue.models import Channel, Delivery, QueueEntry
 from tests.conftest import Guest
 
 OWNED = [
+    CannedReply,
     Facility,
     SiteKey,
     StaffAbsence,

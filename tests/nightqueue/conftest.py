@@ -89,3 +89,11 @@ def make_inns():
         facility, is_new = Facility.objects.get_or_create(slug=slug, defaults=facts)
         if is_new:
             add_starter_faqs(facility, confirmed=True)
+
+
+@pytest.fixture
+def by_day(sakura, maple):
+    """Somebody is awake at both inns, whatever the time."""
+    from facilities.models import StaffAbsence
+
+    StaffAbsence.objects.all().delete()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from chat.models import Conversation, Escalation, GuestFeedback, Message
 from chat.retention import delete_conversation
-from facilities.models import Facility, Membership, StaffAbsence, User
+from facilities.models import Facility, Membership, User
 from nightqueue.models import QueueEntry
 from tests.conftest import Guest, staff_client
 from tests.nightqueue.test_api import wait
@@ -24,12 +24,6 @@ def read(user, **query):
     response = staff_client(user).get(PATH, query)
     assert response.status_code == 200, response.content
     return response.json()
-
-
-@pytest.fixture
-def by_day(sakura, maple):
-    """Somebody is awake at both inns, whatever the time."""
-    StaffAbsence.objects.all().delete()
 
 
 def vote(guest, answer, verdict):

@@ -202,6 +202,48 @@ def phone(browser, live):
         yield new
 
 
+class Laptop(Phone):
+    """The browser of somebody who works at the demo inn."""
+
+    def __init__(self, browser, live, language, **context):
+        super().__init__(browser, live.url, language, **context)
+        self.owner_password = (live.home / "owner-password").read_text()
+
+    def sign_in(self, email="owner@demo.example.com", password=None):
+        self.page.goto(f"{self.url}/admin/login/")
+        self.page.locator("[name=username]").fill(email)
+        self.page.locator("[name=password]").fill(password or self.owner_password)
+        self.page.locator("form [type=submit]").click()
+        expect(self.page.locator(".first-page")).to_be_visible()
+        return self
+
+    def sign_out(self):
+        self.context.clear_cookies()
+
+    def save_faq(self):
+        """Save the FAQ on the page, and see that it is kept."""
+        self.page.locator("[name=category]").select_option("facilities")
+        self.page.locator("[name=intent_key]").fill("saxophone")
+        self.page.locator("[name=_save]").click()
+        expect(self.page).to_have_url(f"{self.url}/admin/faq/faq/")
+
+    def addresses(self):
+        """Of every list that the sidebar names, of its form to add to it, and of its first row."""
+        found = self.page.evaluate(
+            """() => [...document.querySelectorAll("#nav-sidebar a[href^='/admin/']")].map(
+                (link) => link.getAttribute("href"))"""
+        )
+        lists = list(dict.fromkeys(found))
+        for address in lists:
+            self.page.goto(self.url + address)
+            found += self.page.evaluate(
+                """() => [...document.querySelectorAll(
+                    "a[href$='/add/'], #result_list tbody:first-of-type th a")].map(
+                    (link) => new URL(link.href).pathname)"""
+            )
+        return list(dict.fromkeys(found))
+
+
 class Line:
     """The way between a phone and a server on `port`, on which a connection can fail: `cut` ends
     it at once, `freeze` lets nothing through and says nothing either."""

@@ -1,0 +1,3 @@
+import { keepRenewing } from "../yadopera/renew.js";
+
+keepRenewing("#result_list", 10_000);

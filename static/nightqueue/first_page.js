@@ -1,0 +1,3 @@
+import { keepRenewing } from "../yadopera/renew.js";
+
+keepRenewing(".first-page", 60_000);

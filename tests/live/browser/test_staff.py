@@ -1,0 +1,111 @@
+"""A morning at the inn: what staff do in the admin, in their own browser."""
+
+import re
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import expect
+
+from tests.live.browser.conftest import PHONE, Laptop
+from tests.live.browser.walk import UNKNOWN
+
+WIDE = {"width": 1280, "height": 900}
+REPLY = "Yes, in the garden house, until nine in the evening."
+#: What keeps somebody from using a page, by axe's own judgement.
+SERIOUS = """async () => {
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+    return serious.flatMap(({ id, nodes }) => nodes.map((n) => `${id}: ${n.target.join(" ")}`));
+}"""
+
+
+@pytest.fixture
+def laptop(browser, live):
+    made = []
+
+    def new(language="en", **context):
+        made.append(Laptop(browser, live, language, viewport=WIDE, **context))
+        return made[-1]
+
+    yield new
+    for each in made:
+        each.context.close()
+        assert each.troubles == []
+
+
+def test_a_morning_from_the_question_to_the_faq_that_answers_it(laptop, phone):
+    guest = phone("en").scan()
+    guest.ask(UNKNOWN)
+    staff = laptop().sign_in()
+    page = staff.page
+
+    page.locator(".rows a", has_text="saxophone").first.click()
+    expect(page.locator(".thread .user").last).to_contain_text(UNKNOWN)
+    page.locator(".reply textarea").fill(REPLY)
+    page.locator(".reply button").click()
+    expect(page.locator(".thread .staff")).to_contain_text(REPLY)
+    expect(guest.staff_replies).to_contain_text(REPLY)
+
+    guest.write("Thank you!")
+    expect(page.locator(".thread .user")).to_have_count(2)  # by itself
+
+    page.locator(".thread .user", has_text="saxophone").locator("button").click()
+    staff.save_faq()
+
+    another = phone("en").scan()
+    assert REPLY in another.ask(UNKNOWN).inner_text()
+
+
+def test_the_first_page_speaks_japanese_to_whoever_reads_japanese(laptop):
+    page = laptop("ja").sign_in().page
+
+    expect(page.locator("#now")).to_have_text("いま対応が必要なこと")
+
+
+def test_a_poster_is_printed_from_the_list_of_codes(laptop):
+    page = laptop().sign_in().page
+    page.goto(f"{page.url}facilities/sitekey/?revoked_at__isempty=1")
+    page.locator("#result_list tbody th a").first.click()
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile("A4")).click()
+
+    assert download.value.suggested_filename.endswith(".pdf")
+
+
+def test_a_colleague_in_the_same_conversation_is_seen(laptop, phone, live):
+    phone("en").scan().ask(UNKNOWN)
+    mine, theirs = laptop().sign_in(), laptop().sign_in()
+    # Two windows of one person are no colleagues; somebody else is.
+    made = live.manage("shell", "-c", ADD_COLLEAGUE)
+    assert made.returncode == 0, made.stderr
+    theirs.sign_out()
+    theirs.sign_in("colleague@demo.example.com", "sakura-no-ki-2026")
+    for staff in (mine, theirs):
+        staff.page.locator(".rows a", has_text="saxophone").first.click()
+
+    expect(mine.page.locator(".colleagues")).to_contain_text("Taro")
+
+
+ADD_COLLEAGUE = """
+from facilities.models import Facility, Membership, User
+user = User.objects.create_user("colleague@demo.example.com", "sakura-no-ki-2026", full_name="Taro")
+Membership.objects.create(user=user, facility=Facility.objects.get(slug="demo"), role="staff")
+"""
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page_and_none_scrolls_sideways(laptop, phone, colours):
+    phone("en").scan().ask(UNKNOWN)
+    staff = laptop("ja", color_scheme=colours).sign_in()
+    page, faults = staff.page, []
+    for address in staff.addresses():
+        page.goto(staff.url + address)
+        page.evaluate(AXE_SCRIPT)
+        for size in (PHONE, WIDE):
+            page.set_viewport_size(size)
+            faults += [(address, size["width"], fault) for fault in page.evaluate(SERIOUS)]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                faults.append((address, size["width"], "scrolls sideways"))
+
+    assert faults == []
