@@ -108,11 +108,12 @@ def upload_out(
 def change_faq(request: HttpRequest, faq_id: FaqId, payload: FaqChange) -> Faq:
     """Change what is given. A FAQ stays with its facility."""
     faq = get_object_or_404(Faq.objects.for_user(request.user), pk=faq_id)
-    return services.change_faq(faq=faq, **payload.fields())
+    return services.change_faq(faq=faq, actor=cast(User, request.user), **payload.fields())
 
 
 @router.delete("/faqs/{faq_id}", response={204: None})
 def delete_faq(request: HttpRequest, faq_id: FaqId) -> Status[None]:
     """Nobody is answered from it any more."""
-    services.delete_faq(faq=get_object_or_404(Faq.objects.for_user(request.user), pk=faq_id))
+    faq = get_object_or_404(Faq.objects.for_user(request.user), pk=faq_id)
+    services.delete_faq(faq=faq, actor=cast(User, request.user))
     return Status(204, None)
