@@ -267,13 +267,8 @@ def topics(facility: Facility, period: Period) -> Topics:
     categories = dict.fromkeys(Faq.Category.values, 0)
     for faq in faqs:
         categories[faq.category] += faq_ids[faq.pk]
-    top = [Asked(title(faq, facility.language), faq_ids[faq.pk]) for faq in faqs[:TOP]]
+    top = [Asked(faq.title(facility.language), faq_ids[faq.pk]) for faq in faqs[:TOP]]
     return Topics(dict(languages.most_common()), categories, top)
-
-
-def title(faq: Faq, language: str) -> str:
-    text = faq.translation_for(language)
-    return text.question if text else faq.intent_key
 
 
 def unanswered(facility: Facility, period: Period) -> list[Asked]:

@@ -121,8 +121,8 @@ def upload_out(
 @transaction.atomic
 def change_faq(request: HttpRequest, faq_id: FaqId, payload: FaqChange) -> Faq:
     """Change what is given. A FAQ stays with its facility."""
-    faq = services.change_faq(faq=find_faq(request, faq_id), **payload.fields())
-    user = request.user
+    user = cast(User, request.user)
+    faq = services.change_faq(faq=find_faq(request, faq_id), actor=user, **payload.fields())
     audit.record(audit.Action.CHANGED, facility=faq.facility, actor=user, target=faq)
     return faq
 
@@ -132,9 +132,9 @@ def change_faq(request: HttpRequest, faq_id: FaqId, payload: FaqChange) -> Faq:
 def delete_faq(request: HttpRequest, faq_id: FaqId) -> Status[None]:
     """Nobody is answered from it any more."""
     faq = find_faq(request, faq_id)
-    user = request.user
+    user = cast(User, request.user)
     audit.record(audit.Action.DELETED, facility=faq.facility, actor=user, target=faq)
-    services.delete_faq(faq=faq)
+    services.delete_faq(faq=faq, actor=user)
     return Status(204, None)
 
 

@@ -22,6 +22,7 @@ PLACEHOLDERS: Final = (
     "prohibited_items",
 )
 _PLACEHOLDER: Final = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
+_LIKE_ONE: Final = re.compile("{[A-Za-z0-9_ ]*}")
 
 
 class MissingFact(Exception):
@@ -40,6 +41,16 @@ def fill_in_public(text: str, facility: Facility, language: str) -> str:
     if facts["wifi_password"]:
         facts["wifi_password"] = facility.WIFI_PASSWORD
     return facility.without_secrets(_filled(text, facts))
+
+
+def placeholders_in(text: str) -> list[str]:
+    """Everything in braces that is a {placeholder} or was meant as one, sorted."""
+    return sorted(_LIKE_ONE.findall(text))
+
+
+def unknown_placeholders(text: str) -> list[str]:
+    """Those that stand for no fact: a guest would read the braces."""
+    return [found for found in placeholders_in(text) if not _PLACEHOLDER.fullmatch(found)]
 
 
 def public_facts(facility: Facility, language: str) -> dict[str, str]:

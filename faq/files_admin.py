@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import action
 
+from facilities import audit
 from facilities.admin import OwnedAdmin, attachment, signed_in
 from facilities.models import Facility
 from faq.models import Faq, FaqTranslation, FaqUpload
@@ -227,7 +228,10 @@ class FilesAdmin(OwnedAdmin):
             form.add_error("encoding", cannot_write(wrong))
             return self.files_page(request, export=form)
         content = as_csv(rows, chosen, encoding)
-        return attachment(content, "text/csv", f"{facility.slug}-faqs.csv")
+        name = f"{facility.slug}-faqs.csv"
+        user = signed_in(request)
+        audit.record(audit.Action.EXPORTED, facility=facility, actor=user, text=name)
+        return attachment(content, "text/csv", name)
 
     def template(self, request: HttpRequest) -> HttpResponse:
         """The names of the columns, and a row that shows how they are filled in."""

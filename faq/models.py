@@ -28,6 +28,10 @@ EMBEDDING_FIELDS = ("embedding", "embedding_model", "embedding_problem")
 OUTDATED = 0
 #: How long an uploaded file waits for somebody to confirm it.
 UPLOAD_LIFE: Final = timedelta(days=1)
+#: Most of a text's row; whoever only shows it does without.
+VECTORS = (*VIEWS, "embedding")
+#: Texts that are written at once are stored a moment after each other.
+WRITTEN_TOGETHER: Final = timedelta(seconds=10)
 
 
 class FaqQuerySet(OwnedQuerySet["Faq"]):
@@ -35,15 +39,19 @@ class FaqQuerySet(OwnedQuerySet["Faq"]):
         """Those that may be answered from."""
         return self.filter(is_active=True)
 
-    def with_vector_state(self, model: str) -> Self:
-        """Adds `texts`, `vectors` (of `model`) and `vector_problem` of each FAQ's translations."""
-        return self.annotate(
-            texts=models.Count("translations"),
-            vectors=models.Count(
-                "translations", filter=models.Q(translations__embedding_model=model)
-            ),
-            vector_problem=models.Max("translations__embedding_problem"),
-        )
+    def with_texts(self) -> Self:
+        """Their translations come along, without vectors."""
+        texts = FaqTranslation.objects.defer(*VECTORS)
+        return self.prefetch_related(models.Prefetch("translations", queryset=texts))
+
+    def without(self, language: str) -> Self:
+        """Those that nobody has written in `language`."""
+        texts = FaqTranslation.objects.filter(faq=models.OuterRef("pk"), language=language)
+        return self.exclude(models.Exists(texts))
+
+    def low_rated(self) -> Self:
+        """Those that helped no more guests than they failed."""
+        return self.filter(disputed_by__gt=0, disputed_by__gte=models.F("confirmed_by"))
 
 
 class Faq(models.Model):
@@ -58,7 +66,9 @@ class Faq(models.Model):
     )
     category = models.CharField(_("category"), max_length=20, choices=Category)
     intent_key = models.CharField(
-        _("key"), max_length=KEY_LENGTH, help_text=_("Names the question in files and statistics.")
+        _("FAQ key"),
+        max_length=KEY_LENGTH,
+        help_text=_("Names the question in files and statistics."),
     )
     priority = models.PositiveSmallIntegerField(
         _("priority"), default=3, help_text=_("1 to 5; 5 is offered first.")
@@ -106,7 +116,8 @@ class Faq(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.intent_key
+        """As staff know it; reads its texts unless they are prefetched."""
+        return self.title(self.facility.language) if self.pk else self.intent_key
 
     def translation_for(self, language: str) -> "FaqTranslation | None":
         """The text in `language`, or in the nearest language there is. Uses prefetched rows."""
@@ -115,6 +126,24 @@ class Faq(models.Model):
             if code in by_language:
                 return by_language[code]
         return None
+
+    def title(self, language: str) -> str:
+        """What staff call it: its question. Uses prefetched rows."""
+        text = self.translation_for(language)
+        return text.question if text else self.intent_key
+
+    def outdated_languages(self, own: str) -> set[str]:
+        """Those whose text is older than the last change of the text in the language `own`, which
+        therefore may say something else. Uses prefetched rows."""
+        texts = {text.language: text for text in self.translations.all()}
+        source = texts.get(own)
+        if source is None or source.updated_at <= source.created_at + WRITTEN_TOGETHER:
+            return set()  # never changed since it was written
+        return {
+            language
+            for language, text in texts.items()
+            if text.updated_at < source.updated_at - WRITTEN_TOGETHER
+        }
 
 
 class GuestText(models.Model):
@@ -288,3 +317,65 @@ class FaqUpload(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class FaqRevisionQuerySet(OwnedQuerySet["FaqRevision"]):
+    def of_deleted(self) -> Self:
+        """The deletion of each FAQ that is not there any more."""
+        return self.filter(
+            ~models.Exists(Faq.objects.filter(pk=models.OuterRef("faq_id"))),
+            ~models.Exists(
+                FaqRevision.objects.filter(
+                    faq_id=models.OuterRef("faq_id"), pk__gt=models.OuterRef("pk")
+                )
+            ),
+            after__isnull=True,
+        )
+
+
+class FaqRevision(models.Model):
+    """One change of a FAQ, kept for as long as the inn exists. It holds no word of a guest's."""
+
+    class Origin(models.TextChoices):
+        PAGE = "page", _("in the list of FAQs")
+        API = "api", _("with the staff app")
+        FILE = "file", _("from a file")
+        HISTORY = "history", _("put back from the history")
+
+    facility = models.ForeignKey(Facility, models.CASCADE, related_name="faq_revisions")
+    #: No foreign key: the history outlives the FAQ, which gets its number back when restored.
+    faq_id = models.BigIntegerField(editable=False)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+    origin = models.CharField(max_length=10, choices=Origin)
+    #: `faq.history.Snapshot`; None: the FAQ did not exist.
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = FaqRevisionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("change of a FAQ")
+        verbose_name_plural = _("changes of FAQs")
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["faq_id", "id"], name="faq_revision_of_faq"),
+            models.Index(
+                fields=["facility", "id"],
+                name="faq_revision_deletion",
+                condition=models.Q(after__isnull=True),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="faq_revision_changes_something",
+                condition=models.Q(before__isnull=False) | models.Q(after__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="faq_revision_origin_known",
+                condition=models.Q(origin__in=["page", "api", "file", "history"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.faq_id} {self.created_at:%Y-%m-%d %H:%M}"

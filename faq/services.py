@@ -1,24 +1,40 @@
 """Things that happen to FAQs."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import count, islice
 from typing import Any, TypeAlias
 
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, Q
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from facilities.models import Facility, OwnedQuerySet, User
 from faq.facts import MissingFact, fill_in
-from faq.models import INDEX_FIELDS, Faq, FaqTranslation, FaqWording, GuestText
+from faq.history import FIELDS, recording
+from faq.models import (
+    INDEX_FIELDS,
+    VECTORS,
+    Faq,
+    FaqQuerySet,
+    FaqRevision,
+    FaqTranslation,
+    FaqWording,
+    GuestText,
+)
 from faq.presets import load_presets
 from faq.tasks import queue_index, queue_vectors
 from faq.understanding import version
 from yadopera.errors import InvalidRequest, NotFound
+from yadopera.languages import LANGUAGES
 
 #: language -> (question, answer)
 Texts: TypeAlias = Mapping[str, tuple[str, str]]
+#: The same; None takes a text away.
+TextChanges: TypeAlias = Mapping[str, tuple[str, str] | None]
+#: (language, text) of every wording of a FAQ.
+Wordings: TypeAlias = Set[tuple[str, str]]
 
 TOP_QUESTIONS = 3
 #: Rows read and written at a time when many are indexed.
@@ -86,6 +102,8 @@ def create_faq(
     priority: int = 3,
     is_active: bool = True,
     visibility: str = "",
+    wordings: Wordings = frozenset(),
+    origin: str = FaqRevision.Origin.API,
 ) -> Faq:
     """A new FAQ. Without a key it gets one of its own; without a visibility, what fits its answers.
     Raises InvalidRequest when another FAQ has the key."""
@@ -96,11 +114,16 @@ def create_faq(
         "visibility": visibility or fitting_visibility(facility, texts),
         "created_by": actor,
     }
-    for key in [intent_key] if intent_key else derived_keys(category, texts):
-        faq, is_new = Faq.objects.get_or_create(facility=facility, intent_key=key, defaults=fields)
-        if is_new:
-            put_texts(faq, texts)
-            return faq
+    with recording(actor=actor, origin=origin) as touched:
+        for key in [intent_key] if intent_key else derived_keys(category, texts):
+            faq, is_new = Faq.objects.get_or_create(
+                facility=facility, intent_key=key, defaults=fields
+            )
+            if is_new:
+                touched.add(faq.pk)
+                put_texts(faq, texts)
+                put_wordings(faq, wordings)
+                return faq
     raise key_taken()
 
 
@@ -108,12 +131,15 @@ def create_faq(
 def change_faq(
     *,
     faq: Faq,
+    actor: User | None = None,
     category: str | None = None,
-    texts: Texts | None = None,
+    texts: TextChanges | None = None,
     intent_key: str | None = None,
     priority: int | None = None,
     is_active: bool | None = None,
     visibility: str | None = None,
+    wordings: Wordings | None = None,
+    origin: str = FaqRevision.Origin.API,
 ) -> Faq:
     """Change what is given; texts in other languages than those given stay. Raises InvalidRequest
     when another FAQ has the key, NotFound when somebody has deleted this one meanwhile."""
@@ -125,21 +151,76 @@ def change_faq(
         "is_active": is_active,
         "visibility": visibility,
     }
-    for name, value in changes.items():
-        if value is not None:
-            setattr(held, name, value)
-    try:
-        held.save()
-    except IntegrityError:
-        raise key_taken() from None
-    put_texts(held, texts or {})
+    with recording([held.pk], actor=actor, origin=origin):
+        for name, value in changes.items():
+            if value is not None:
+                setattr(held, name, value)
+        try:
+            held.save()
+        except IntegrityError:
+            raise key_taken() from None
+        put_texts(held, texts or {})
+        if wordings is not None:
+            put_wordings(held, wordings)
     return held
 
 
 @transaction.atomic
-def delete_faq(*, faq: Faq) -> None:
+def delete_faq(
+    *, faq: Faq, actor: User | None = None, origin: str = FaqRevision.Origin.API
+) -> None:
     """With its texts and wordings. Raises NotFound when somebody else has done so meanwhile."""
-    hold(faq).delete()
+    held = hold(faq)
+    with recording([held.pk], actor=actor, origin=origin):
+        held.delete()
+
+
+@transaction.atomic
+def delete_faqs(faqs: FaqQuerySet, *, actor: User, origin: str) -> int:
+    """Those that are still there; returns how many."""
+    held = hold_all(faqs)
+    with recording(held, actor=actor, origin=origin):
+        Faq.objects.filter(pk__in=held).delete()
+    return len(held)
+
+
+@transaction.atomic
+def show_faqs(faqs: FaqQuerySet, *, shown: bool, actor: User, origin: str) -> int:
+    """Show them to guests, or hide them; returns of how many that was not so before."""
+    held = hold_all(faqs.filter(is_active=not shown))
+    with recording(held, actor=actor, origin=origin):
+        Faq.objects.filter(pk__in=held).update(is_active=shown, updated_at=timezone.now())
+    return len(held)
+
+
+@transaction.atomic
+def restore(*, revision: FaqRevision, actor: User) -> Faq:
+    """Make the FAQ what it was before the change `revision`; one that is deleted comes back under
+    its number. It keeps its key where another FAQ has taken the old one meanwhile."""
+    # Whoever restores the same deleted FAQ at the same moment finds it there.
+    facility = Facility.objects.select_for_update(no_key=True).get(pk=revision.facility_id)
+    own = Faq.objects.for_facility(facility)
+    faq = own.select_for_update().filter(pk=revision.faq_id).first()
+    faq = faq or Faq(pk=revision.faq_id, facility=facility)
+    snapshot: Any = revision.before
+    texts = {language: (pair[0], pair[1]) for language, pair in snapshot["texts"].items()}
+    with recording([faq.pk], actor=actor, origin=FaqRevision.Origin.HISTORY):
+        key = faq.intent_key
+        for name in FIELDS:
+            setattr(faq, name, snapshot[name])
+        others = own.exclude(pk=faq.pk)
+        if others.filter(intent_key=faq.intent_key).exists():
+            keys = [key] if key else derived_keys(faq.category, texts)
+            faq.intent_key = next(k for k in keys if not others.filter(intent_key=k).exists())
+        faq.save()
+        put_texts(faq, dict.fromkeys(LANGUAGES) | texts)
+        learned = faq.wordings.filter(origin=FaqWording.Origin.GUEST)
+        put_wordings(
+            faq,
+            {(language, text) for language, texts in snapshot["wordings"].items() for text in texts}
+            | set(learned.values_list("language", "text")),
+        )
+    return faq
 
 
 def hold(faq: Faq) -> Faq:
@@ -150,14 +231,38 @@ def hold(faq: Faq) -> Faq:
     return held
 
 
-def put_texts(faq: Faq, texts: Texts) -> None:
-    """Replace or add `texts`. One that does not change keeps its vectors."""
-    stored = {text.language: text for text in faq.translations.all()}
+def hold_all(faqs: FaqQuerySet) -> list[int]:
+    """The ids of `faqs`, which nobody changes until the transaction ends."""
+    held = Faq.objects.filter(pk__in=faqs.order_by().values("pk")).order_by("pk")
+    return list(held.select_for_update().values_list("pk", flat=True))
+
+
+def put_texts(faq: Faq, texts: TextChanges) -> None:
+    """Replace, add or take away `texts`. One that does not change keeps its vectors."""
+    stored = {text.language: text for text in faq.translations.defer(*VECTORS)}
     for language, pair in texts.items():
-        text = stored.get(language) or FaqTranslation(faq=faq, language=language)
-        if (text.question, text.answer) != pair:
+        text = stored.get(language)
+        if pair is None:
+            if text is not None:
+                text.delete()
+        elif text is None or (text.question, text.answer) != pair:
+            text = text or FaqTranslation(faq=faq, language=language)
             text.question, text.answer = pair
             text.save()
+
+
+def put_wordings(faq: Faq, wordings: Wordings) -> None:
+    """Make `wordings` those of the FAQ. One that stays keeps its origin and its vectors."""
+    stored = {(w.language, w.text): w for w in faq.wordings.defer(*VECTORS)}
+    for wording in stored.keys() - wordings:
+        stored[wording].delete()
+    for language, text in sorted(wordings - stored.keys()):
+        FaqWording(faq=faq, language=language, text=text).save()
+
+
+def note_still_right(faq: Faq, languages: Iterable[str]) -> None:
+    """Staff say that these texts still say what the inn's own says, which changed after them."""
+    faq.translations.filter(language__in=list(languages)).update(updated_at=timezone.now())
 
 
 def key_taken() -> InvalidRequest:

@@ -17,11 +17,14 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
 from facilities.models import Facility, User
+from faq.history import recording
 from faq.models import (
     ANSWER_LENGTH,
     KEY_LENGTH,
     QUESTION_LENGTH,
+    VECTORS,
     Faq,
+    FaqRevision,
     FaqTranslation,
     FaqWording,
     GuestText,
@@ -475,8 +478,11 @@ def save_facility(data: dict[str, Any]) -> Facility:
     return facility
 
 
-def save_faqs(facility: Facility, rows: list[FaqRow]) -> Imported:
-    known = {faq.intent_key: faq for faq in Faq.objects.for_facility(facility)}
+@transaction.atomic
+def save_faqs(facility: Facility, rows: list[FaqRow], *, actor: User | None = None) -> Imported:
+    """Make the FAQs those of the file; any that the file does not name stay as they are."""
+    held = Faq.objects.for_facility(facility).order_by("pk").select_for_update(of=("self",))
+    known = {faq.intent_key: faq for faq in held}
     imported = Imported(facility, not_in_file=sorted(set(known) - {r.intent_key for r in rows}))
     new: list[Faq] = []
     changed: list[Faq] = []
@@ -484,12 +490,15 @@ def save_faqs(facility: Facility, rows: list[FaqRow]) -> Imported:
         faq = known.get(row.intent_key) or Faq(facility=facility, intent_key=row.intent_key)
         fill(faq, row)
         (changed if faq.pk else new).append(faq)
-    Faq.objects.bulk_create(new, batch_size=BATCH)
-    Faq.objects.bulk_update(
-        changed, ["category", "priority", "is_active", "visibility"], batch_size=BATCH
-    )
+    ids = [faq.pk for faq in changed]
+    with recording(ids, actor=actor, origin=FaqRevision.Origin.FILE) as touched:
+        Faq.objects.bulk_create(new, batch_size=BATCH)
+        touched.update(faq.pk for faq in new)
+        Faq.objects.bulk_update(
+            changed, ["category", "priority", "is_active", "visibility"], batch_size=BATCH
+        )
+        save_translations(facility, {faq.intent_key: faq for faq in new + changed}, rows)
     imported.created, imported.updated = len(new), len(changed)
-    save_translations(facility, {faq.intent_key: faq for faq in new + changed}, rows)
     return imported
 
 
@@ -517,25 +526,27 @@ def create_faqs(*, facility: Facility, actor: User, rows: list[FaqRow]) -> None:
         fill(Faq(facility=facility, intent_key=row.intent_key, created_by=actor), row)
         for row in rows
     ]
-    try:
-        Faq.objects.bulk_create(faqs, batch_size=BATCH)
-    except IntegrityError:
-        text = gettext("Somebody added FAQs at the same moment. Nothing was imported: try again.")
-        raise InvalidRequest(text=text) from None
     texts: list[GuestText] = [
         FaqTranslation(faq=faq, language=language, question=question, answer=answer)
         for faq, row in zip(faqs, rows, strict=True)
         for language, (question, answer) in row.texts.items()
     ]
-    bulk_create_texts(texts, index_now=len(texts) <= INDEXED_AT_ONCE)
+    with recording(actor=actor, origin=FaqRevision.Origin.FILE) as touched:
+        try:
+            Faq.objects.bulk_create(faqs, batch_size=BATCH)
+        except IntegrityError:
+            text = gettext(
+                "Somebody added FAQs at the same moment. Nothing was imported: try again."
+            )
+            raise InvalidRequest(text=text) from None
+        touched.update(faq.pk for faq in faqs)
+        bulk_create_texts(texts, index_now=len(texts) <= INDEXED_AT_ONCE)
 
 
 def save_translations(facility: Facility, faqs: dict[str, Faq], rows: list[FaqRow]) -> None:
     """Make the texts of `faqs` those of the file; texts that did not change keep their vectors."""
-    stored = {
-        (text.faq_id, text.language): text
-        for text in FaqTranslation.objects.for_facility(facility).filter(faq__in=faqs.values())
-    }
+    texts = FaqTranslation.objects.for_facility(facility).defer(*VECTORS)
+    stored = {(text.faq_id, text.language): text for text in texts.filter(faq__in=faqs.values())}
     new: list[GuestText] = []
     for row in rows:
         faq = faqs[row.intent_key]
@@ -552,11 +563,13 @@ def save_translations(facility: Facility, faqs: dict[str, Faq], rows: list[FaqRo
     bulk_create_texts(new)
 
 
-def save_wordings(facility: Facility, rows: list[WordingRow]) -> None:
+@transaction.atomic
+def save_wordings(facility: Facility, rows: list[WordingRow], *, actor: User | None = None) -> None:
+    """Make the wordings of the FAQs that the file names those of the file."""
     faqs = {faq.intent_key: faq for faq in Faq.objects.for_facility(facility)}
     stored = {
         (wording.faq_id, wording.language, wording.text): wording
-        for wording in FaqWording.objects.for_facility(facility)
+        for wording in FaqWording.objects.for_facility(facility).defer(*VECTORS)
     }
     new: dict[tuple[int, str, str], GuestText] = {}
     for row in rows:
@@ -566,8 +579,9 @@ def save_wordings(facility: Facility, rows: list[WordingRow]) -> None:
             new[key] = FaqWording(faq=faq, language=row.language, text=row.text, origin=row.origin)
     in_file = {faqs[row.intent_key].pk for row in rows}
     gone = [wording.pk for wording in stored.values() if wording.faq_id in in_file]
-    FaqWording.objects.filter(pk__in=gone).delete()
-    bulk_create_texts(list(new.values()))
+    with recording(in_file, actor=actor, origin=FaqRevision.Origin.FILE):
+        FaqWording.objects.filter(pk__in=gone).delete()
+        bulk_create_texts(list(new.values()))
 
 
 # Exporting --------------------------------------------------------------------------------------

@@ -13,9 +13,19 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from facilities import audit
 from facilities.models import Facility, User
 from faq.embeddings import outdated_vectors
-from faq.models import EMBEDDING_FIELDS, INDEX_FIELDS, OUTDATED, Faq, FaqTranslation, FaqUpload
+from faq.history import recording
+from faq.models import (
+    EMBEDDING_FIELDS,
+    INDEX_FIELDS,
+    OUTDATED,
+    Faq,
+    FaqRevision,
+    FaqTranslation,
+    FaqUpload,
+)
 from faq.services import BATCH
 from faq.tasks import queue_index, queue_vectors
 from faq.transfer import (
@@ -221,10 +231,13 @@ def import_upload(upload: FaqUpload, *, actor: User, digest: str) -> FaqUpload:
         create_faqs(facility=facility, actor=actor, rows=comparison.new)
     except InvalidRequest:
         raise Outdated from None
-    change_faqs(facility, comparison.changed)
+    ids = [each.faq.pk for each in comparison.changed]
+    with recording(ids, actor=actor, origin=FaqRevision.Origin.FILE):
+        change_faqs(facility, comparison.changed)
     upload.imported_at, upload.content = timezone.now(), b""
     upload.added, upload.changed = len(comparison.new), len(comparison.changed)
     upload.save()
+    audit.record(audit.Action.IMPORTED, facility=facility, actor=actor, text=upload.name)
     return upload
 
 

@@ -14,6 +14,8 @@ from django.utils.module_loading import import_string
 
 #: What the database's vectors hold; `text-embedding-3-small` fills it.
 EMBEDDING_DIMENSIONS: Final = 1536
+#: An answer to a guest is a few sentences.
+ANSWER_TOKENS: Final = 600
 
 
 class ProviderError(Exception):
@@ -49,6 +51,8 @@ class Prompt:
     #: The JSON schema that the completion follows, and a name that no other schema has.
     schema: dict[str, Any] = field(hash=False)
     name: str = "reply"
+    #: At which the completion is cut off.
+    max_tokens: int = ANSWER_TOKENS
 
 
 class Provider(Protocol):

@@ -23,8 +23,6 @@ from yadopera.ai import (
 UNIT_TOLERANCE: Final = 1e-3
 #: A provider that cannot be reached says so sooner than one that thinks.
 CONNECT_SECONDS: Final = 2.0
-#: An answer to a guest is a few sentences.
-MAX_TOKENS: Final = 600
 
 
 class OpenAIProvider:
@@ -70,7 +68,7 @@ class OpenAIProvider:
                 "json_schema": {"name": prompt.name, "strict": True, "schema": prompt.schema},
             },
             "temperature": 0,
-            "max_tokens": MAX_TOKENS,
+            "max_tokens": prompt.max_tokens,
             "timeout": patience(timeout_seconds),
         }
         completions = self._client().chat.completions

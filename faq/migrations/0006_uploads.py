@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('facilities', '0005_qr_codes'),
-        ('faq', '0004_votes_views_and_vector_state'),
+        ('faq', '0005_faq_revisions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
