@@ -16,6 +16,7 @@ import math
 import tempfile
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -84,11 +85,15 @@ class Model:
     gains: "array[float]"
 
 
-def train(library: dict[str, list[str]]) -> Model:
-    """The classifier of `library`, intent -> phrasings."""
+def train(
+    library: dict[str, list[str]], listen: Callable[[str], Weights] | None = None
+) -> Model:
+    """The classifier of `library`, intent -> phrasings. `listen` says what it looks at in a text:
+    `features` unless another is given."""
+    listen = listen or features
     intents = sorted(library)
     examples = [
-        (number, features(line))
+        (number, listen(line))
         for number, intent in enumerate(intents)
         for line in library[intent]
     ]
