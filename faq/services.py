@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from itertools import count, islice
 from typing import Any, TypeAlias
 
 from django.db import IntegrityError, transaction
-from django.db.models import Prefetch, Q
+from django.db.models import F, Prefetch, Q
 from django.utils.translation import gettext
 
 from facilities.models import Facility, OwnedQuerySet, User
 from faq.facts import MissingFact, fill_in
-from faq.models import INDEX_FIELDS, Faq, FaqTranslation, FaqWording, GuestText
+from faq.models import INDEX_FIELDS, Faq, FaqQuerySet, FaqTranslation, FaqWording, GuestText
 from faq.presets import load_presets
 from faq.tasks import queue_index, queue_vectors
 from faq.understanding import version
@@ -55,6 +56,29 @@ def add_starter_faqs(facility: Facility, *, confirmed: bool = False) -> list[Faq
         ]
     )
     return faqs
+
+
+def waiting_starters(facility: Facility) -> FaqQuerySet:
+    """The starter FAQs that claim something about the house, of which nobody has said yet whether
+    it is so: inactive, and not touched since they were made."""
+    claims = [preset.intent_key for preset in load_presets() if preset.assumes]
+    untouched = Q(updated_at__lt=F("created_at") + timedelta(seconds=1))
+    faqs = Faq.objects.for_facility(facility)
+    return faqs.filter(untouched, intent_key__in=claims, is_active=False)
+
+
+@transaction.atomic
+def settle_starters(facility: Facility, *, true: set[int], untrue: set[int]) -> int:
+    """The inn's word on starter FAQs that wait for it, by their ids: what is `true` is shown to
+    guests, what is `untrue` stays hidden and is asked no more. Any other id, as of a FAQ that
+    somebody has settled meanwhile, is passed over. Returns how many are shown now."""
+    waiting = waiting_starters(facility).filter(pk__in=true | untrue)
+    shown = 0
+    for faq in waiting.select_for_update():
+        faq.is_active = faq.pk in true
+        faq.save(update_fields=["is_active", "updated_at"])
+        shown += faq.is_active
+    return shown
 
 
 def bulk_create_texts(texts: list[GuestText], *, index_now: bool = True) -> None:

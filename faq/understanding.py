@@ -85,17 +85,13 @@ class Model:
     gains: "array[float]"
 
 
-def train(
-    library: dict[str, list[str]], listen: Callable[[str], Weights] | None = None
-) -> Model:
+def train(library: dict[str, list[str]], listen: Callable[[str], Weights] | None = None) -> Model:
     """The classifier of `library`, intent -> phrasings. `listen` says what it looks at in a text:
     `features` unless another is given."""
     listen = listen or features
     intents = sorted(library)
     examples = [
-        (number, listen(line))
-        for number, intent in enumerate(intents)
-        for line in library[intent]
+        (number, listen(line)) for number, intent in enumerate(intents) for line in library[intent]
     ]
     seen = Counter(feature for _, found in examples for feature in found)
     rarity = {feature: math.log(len(examples) / count) for feature, count in seen.items()}

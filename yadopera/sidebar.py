@@ -19,6 +19,12 @@ def item(title: Any, icon: str, model: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def for_owners(request: HttpRequest) -> bool:
+    from facilities.models import Facility  # models exist only once the settings are read
+
+    return Facility.objects.owned_by(request.user).exists()
+
+
 def for_operators(request: HttpRequest) -> bool:
     return bool(request.user.is_superuser)
 
@@ -29,9 +35,18 @@ def shown_number(count: Callable[[HttpRequest], int]) -> Callable[[HttpRequest],
 
 
 def waiting(request: HttpRequest) -> int:
-    from chat.models import Escalation  # models exist only once the settings are read
+    from chat.models import Escalation  # as above
 
     return Escalation.objects.for_user(request.user).unresolved().count()
+
+
+def in_every_page(request: HttpRequest) -> dict[str, Any]:
+    """What the pages of the admin know beside their own: the inn whose guest page they lead to,
+    for people who work at one inn."""
+    from facilities.models import Facility  # as above
+
+    mine = list(Facility.objects.for_user(request.user).open()[:2])
+    return {"guests_inn": mine[0] if len(mine) == 1 else None}
 
 
 #: How the theme of the admin is set up: https://unfoldadmin.com/docs/configuration/settings/
@@ -44,6 +59,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("chat/icon.svg")}
     ],
     "SHOW_LANGUAGES": True,
+    "GLOBAL_CALLBACK": "yadopera.sidebar.in_every_page",
     "COLORS": {
         # The guest page's green, from light to dark.
         "primary": {
@@ -75,12 +91,19 @@ UNFOLD = {
                     ),
                     item(_("Night queue"), "bedtime", "nightqueue_queueentry"),
                     item(_("FAQs"), "menu_book", "faq_faq"),
+                    {"title": _("Help"), "icon": "help", "link": reverse_lazy("help")},
                 ]
             },
             {
                 "title": _("The inn"),
                 "separator": True,
                 "items": [
+                    {
+                        "title": _("Setting up"),
+                        "icon": "checklist",
+                        "link": reverse_lazy("setup"),
+                        "permission": for_owners,
+                    },
                     item(_("Facts"), "cottage", "facilities_facility"),
                     item(_("Canned replies"), "quickreply", "chat_cannedreply"),
                     item(_("QR codes"), "qr_code_2", "facilities_sitekey"),

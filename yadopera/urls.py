@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from facilities.views import Choose, Chosen, Sent
-from nightqueue.views import acknowledge
+from nightqueue.views import acknowledge, setup, setup_of
 from yadopera import views
 from yadopera.api import api
 
@@ -26,6 +26,10 @@ urlpatterns = [
     path("admin/password_reset/done/", Sent.as_view(), name="password_reset_done"),
     path("admin/reset/<uidb64>/<token>/", Choose.as_view(), name="password_reset_confirm"),
     path("admin/reset/done/", Chosen.as_view(), name="password_reset_complete"),
+    path("admin/help/", admin.site.admin_view(views.help_box), name="help"),
+    path("admin/help/<slug:name>/", admin.site.admin_view(views.help_page), name="help_page"),
+    path("admin/setup/", admin.site.admin_view(setup), name="setup"),
+    path("admin/setup/<slug:slug>/", admin.site.admin_view(setup_of), name="setup_of"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("f/", include("chat.urls")),
