@@ -14,9 +14,8 @@ from yadopera.manual import CONTENTS, FOLDER, LANGUAGES, load_manual, read_secti
 
 QUESTIONS = tomllib.loads(Path(__file__).with_name("help_questions.toml").read_text("utf-8"))
 PAGES = list(load_manual("ja"))
-#: A share measured once on questions that nothing was fitted to was 0.88; this much of it may a
-#: change of the manual cost.
-RIGHT_AT_FIRST = 0.85
+#: Measured: 0.87 and 0.97. A change of the manual may cost two of the sixty questions.
+RIGHT_AT_FIRST = 0.83
 RIGHT_IN_THREE = 0.93
 
 
