@@ -223,6 +223,10 @@ class FacilityAdmin(SettingsAdmin):
     list_display = ["name", "slug", "timezone", "is_active"]
     search_fields = ["name", "name_en", "slug"]
 
+    def view_on_site(self, facility: Facility) -> str | None:
+        """The guest page, beside the facts that it shows; none while guests may not ask."""
+        return reverse("chat:guest_page", args=[facility.slug]) if facility.is_active else None
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 

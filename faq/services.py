@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Set
+from datetime import timedelta
 from itertools import count, islice
 from typing import Any, TypeAlias
 
 from django.db import IntegrityError, transaction
-from django.db.models import Prefetch, Q
+from django.db.models import F, Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -71,6 +72,29 @@ def add_starter_faqs(facility: Facility, *, confirmed: bool = False) -> list[Faq
         ]
     )
     return faqs
+
+
+def waiting_starters(facility: Facility) -> FaqQuerySet:
+    """The starter FAQs that claim something about the house, of which nobody has said yet whether
+    it is so: inactive, and not touched since they were made."""
+    claims = [preset.intent_key for preset in load_presets() if preset.assumes]
+    untouched = Q(updated_at__lt=F("created_at") + timedelta(seconds=1))
+    faqs = Faq.objects.for_facility(facility)
+    return faqs.filter(untouched, intent_key__in=claims, is_active=False)
+
+
+@transaction.atomic
+def settle_starters(
+    facility: Facility, *, true: set[int], untrue: set[int], actor: User | None
+) -> int:
+    """The inn's word on starter FAQs that wait for it, by their ids: what is `true` is shown to
+    guests, what is `untrue` stays hidden and is asked no more. Any other id, as of a FAQ that
+    somebody has settled meanwhile, is passed over. Returns how many are shown now."""
+    waiting = waiting_starters(facility)
+    origin = FaqRevision.Origin.PAGE
+    shown = show_faqs(waiting.filter(pk__in=true), shown=True, actor=actor, origin=origin)
+    waiting.filter(pk__in=untrue - true).update(updated_at=timezone.now())
+    return shown
 
 
 def bulk_create_texts(texts: list[GuestText], *, index_now: bool = True) -> None:
@@ -185,7 +209,7 @@ def delete_faqs(faqs: FaqQuerySet, *, actor: User, origin: str) -> int:
 
 
 @transaction.atomic
-def show_faqs(faqs: FaqQuerySet, *, shown: bool, actor: User, origin: str) -> int:
+def show_faqs(faqs: FaqQuerySet, *, shown: bool, actor: User | None, origin: str) -> int:
     """Show them to guests, or hide them; returns of how many that was not so before."""
     held = hold_all(faqs.filter(is_active=not shown))
     with recording(held, actor=actor, origin=origin):

@@ -16,6 +16,7 @@ import math
 import tempfile
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -84,13 +85,13 @@ class Model:
     gains: "array[float]"
 
 
-def train(library: dict[str, list[str]]) -> Model:
-    """The classifier of `library`, intent -> phrasings."""
+def train(library: dict[str, list[str]], listen: Callable[[str], Weights] | None = None) -> Model:
+    """The classifier of `library`, intent -> phrasings. `listen` says what it looks at in a text:
+    `features` unless another is given."""
+    listen = listen or features
     intents = sorted(library)
     examples = [
-        (number, features(line))
-        for number, intent in enumerate(intents)
-        for line in library[intent]
+        (number, listen(line)) for number, intent in enumerate(intents) for line in library[intent]
     ]
     seen = Counter(feature for _, found in examples for feature in found)
     rarity = {feature: math.log(len(examples) / count) for feature, count in seen.items()}

@@ -14,9 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.models import Escalation
 from chat.statistics import Figures, share
+from facilities.admin import Right, may
 from facilities.models import Facility
 from faq.models import Faq
 from nightqueue.dashboard import Dashboard
+from nightqueue.setup import Setup
 from yadopera.languages import LANGUAGES
 
 #: Rows of each list of what is open; the rest is one link away.
@@ -29,10 +31,12 @@ def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
     facilities = list(Facility.objects.for_user(request.user))
     if not facilities:
         return context
-    page = FirstPage(Dashboard(chosen(facilities, request.GET.get("facility"))))
+    facility = chosen(facilities, request.GET.get("facility"))
+    page = FirstPage(Dashboard(facility))
     title = gettext("Today")
     return context | {
         "page": page,
+        "setup": Setup(facility) if may(request, Right.OWN, facility) else None,
         "facilities": facilities,
         # The tab says how much there is to do.
         "title": f"({page.to_do}) {title}" if page.to_do else title,

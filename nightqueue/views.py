@@ -1,12 +1,25 @@
-"""The link in a message about danger."""
+"""The link in a message about danger, and the guided first run."""
 
+from typing import Final
+
+from django.contrib import admin, messages
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_http_methods
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.http import require_http_methods, require_safe
 
 from chat.models import Escalation
+from facilities.admin import signed_in
+from facilities.models import Facility
+from faq.services import settle_starters
 from nightqueue.messages import SALT, say
+from nightqueue.setup import Setup
+
+#: Inns of the same owner to which the page of one leads.
+OTHER_INNS: Final = 20
+#: Of a field that names a FAQ; the database knows no longer id.
+FIELD_LENGTH: Final = 22
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,3 +48,50 @@ def acknowledge(request: HttpRequest, token: str) -> HttpResponse:
         "language": "ja" if facility.language == "ja" else "en",
     }
     return render(request, "nightqueue/acknowledge.html", context)
+
+
+@require_safe
+def setup(request: HttpRequest) -> HttpResponse:
+    """The guided first run of the user's inn, or of the first of several."""
+    mine = Facility.objects.owned_by(request.user).first()
+    if mine is None:
+        messages.info(request, gettext("Only owners set up an inn."))
+        return redirect("admin:index")
+    return redirect("setup_of", mine.slug)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def setup_of(request: HttpRequest, slug: str) -> HttpResponse:
+    """What is left to do at one inn; a POST is the inn's word on its starter FAQs."""
+    mine = Facility.objects.owned_by(request.user)
+    facility = get_object_or_404(mine, slug=slug)
+    if request.method == "POST":
+        shown = settle_starters(
+            facility,
+            true=answered(request.POST, "yes"),
+            untrue=answered(request.POST, "no"),
+            actor=signed_in(request),
+        )
+        text = ngettext(
+            "Saved: %d more answer is shown to guests.",
+            "Saved: %d more answers are shown to guests.",
+            shown,
+        )
+        messages.success(request, text % shown)
+        return redirect("setup_of", slug)
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Setting up"),
+        "setup": Setup(facility),
+        "others": mine.exclude(pk=facility.pk)[:OTHER_INNS],
+    }
+    return render(request, "nightqueue/setup.html", context)
+
+
+def answered(form: QueryDict, answer: str) -> set[int]:
+    """The FAQs about which the form says `answer`; its fields are called faq-1 and the like."""
+    return {
+        int(name.removeprefix("faq-"))
+        for name, value in form.items()
+        if value == answer and name.removeprefix("faq-").isdecimal() and len(name) < FIELD_LENGTH
+    }

@@ -27,6 +27,12 @@ def may_open(request: HttpRequest, model: str) -> bool:
     return found.has_view_permission(request)
 
 
+def for_owners(request: HttpRequest) -> bool:
+    from facilities.admin import Right, may  # models exist only once the settings are read
+
+    return may(request, Right.OWN)
+
+
 def shown_number(count: Callable[[HttpRequest], int]) -> Callable[[HttpRequest], str]:
     """A badge that is there only when there is something to count."""
     return lambda request: str(count(request) or "")
@@ -39,9 +45,18 @@ def in_inbox(request: HttpRequest) -> bool:
 
 
 def waiting(request: HttpRequest) -> int:
-    from chat.models import Escalation  # models exist only once the settings are read
+    from chat.models import Escalation  # as above
 
     return Escalation.objects.for_user(request.user).unresolved().count()
+
+
+def in_every_page(request: HttpRequest) -> dict[str, Any]:
+    """What the pages of the admin know beside their own: the inn whose guest page they lead to,
+    for people who work at one inn."""
+    from facilities.models import Facility  # as above
+
+    mine = list(Facility.objects.for_user(request.user).open()[:2])
+    return {"guests_inn": mine[0] if len(mine) == 1 else None}
 
 
 #: How the theme of the admin is set up: https://unfoldadmin.com/docs/configuration/settings/
@@ -62,6 +77,7 @@ UNFOLD = {
             {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
         ]
     },
+    "GLOBAL_CALLBACK": "yadopera.sidebar.in_every_page",
     "COLORS": {
         # The guest page's green, from light to dark.
         "primary": {
@@ -98,12 +114,19 @@ UNFOLD = {
                         "icon": "psychology_alt",
                         "link": reverse_lazy("admin:chat_conversation_try_out"),
                     },
+                    {"title": _("Help"), "icon": "help", "link": reverse_lazy("help")},
                 ]
             },
             {
                 "title": _("The inn"),
                 "separator": True,
                 "items": [
+                    {
+                        "title": _("Setting up"),
+                        "icon": "checklist",
+                        "link": reverse_lazy("setup"),
+                        "permission": for_owners,
+                    },
                     item(_("Facts"), "cottage", "facilities_facility"),
                     item(_("Canned replies"), "quickreply", "chat_cannedreply"),
                     item(_("QR codes"), "qr_code_2", "facilities_sitekey"),

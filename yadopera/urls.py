@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from facilities import account
 from facilities.views import Choose, Chosen, Sent
-from nightqueue.views import acknowledge
+from nightqueue.views import acknowledge, setup, setup_of
 from yadopera import views
 from yadopera.api import api
 
@@ -43,6 +43,10 @@ urlpatterns = [
         name="sign_out_device",
     ),
     path("admin/password_change/", views.admin_password),
+    path("admin/help/", admin.site.admin_view(views.help_box), name="help"),
+    path("admin/help/<slug:name>/", admin.site.admin_view(views.help_page), name="help_page"),
+    path("admin/setup/", admin.site.admin_view(setup), name="setup"),
+    path("admin/setup/<slug:slug>/", admin.site.admin_view(setup_of), name="setup_of"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("f/", include("chat.urls")),

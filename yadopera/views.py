@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -16,6 +17,8 @@ from facilities.views import Forgotten, Invitation, SignIn, SignInCode, waiting_
 from yadopera.api import api, error_response
 from yadopera.errors import DomainError, RateLimited
 from yadopera.health import check_readiness
+from yadopera.help import find_help
+from yadopera.manual import CONTENTS, LANGUAGES, load_manual
 from yadopera.rate_limit import enforce
 
 GREETING = {"message": "やどぺら API v0.3", "status": "ok"}
@@ -107,6 +110,54 @@ admin_password = own_password(account.ChangePassword.as_view())
 admin_second_factor = own_password(account.set_up_second_factor)
 admin_codes = own_password(account.renew_backup_codes)
 admin_without_second_factor = own_password(account.switch_off_second_factor)
+
+
+# The manual -------------------------------------------------------------------------------------
+
+#: Characters of a question that are read; nobody asks a manual more.
+QUESTION_LENGTH: Final = 300
+
+
+@require_safe
+def help_box(request: HttpRequest) -> HttpResponse:
+    """The contents of the manual; with `?q=` the sections that say how that is done."""
+    question = request.GET.get("q", "").strip()[:QUESTION_LENGTH]
+    found = find_help(question, manual_language(request)) if question else None
+    return show_manual(request, CONTENTS, question=question, found=found)
+
+
+@require_safe
+def help_page(request: HttpRequest, name: str) -> HttpResponse:
+    return show_manual(request, name)
+
+
+def show_manual(request: HttpRequest, name: str, **more: object) -> HttpResponse:
+    language = manual_language(request)
+    manual = load_manual(language)
+    if name not in manual:
+        raise Http404
+    context = {
+        **admin.site.each_context(request),
+        "title": manual[name].title,
+        "page": manual[name],
+        "pages": [page for page in manual.values() if page.name != CONTENTS],
+        "language": language,
+        # Kept in links when it is not the reader's own.
+        "chosen": "" if language == own_manual_language() else language,
+        "other": next(code for code in LANGUAGES if code != language),
+        **more,
+    }
+    return render(request, "yadopera/help.html", context)
+
+
+def manual_language(request: HttpRequest) -> str:
+    """That of the address, or the reader's own."""
+    asked = request.GET.get("language", "")
+    return asked if asked in LANGUAGES else own_manual_language()
+
+
+def own_manual_language() -> str:
+    return "ja" if get_language() == "ja" else "en"
 
 
 # Errors outside the API's own routes ------------------------------------------------------------
