@@ -123,7 +123,7 @@ class FaqAdmin(FilesAdmin):
     def question(self, faq: Faq) -> str:
         # The other columns are short; this one is read.
         return format_html(
-            '<span style="display: block; min-width: 13rem">{}</span>',
+            '<span style="display: block; min-width: 10rem">{}</span>',
             faq.title(faq.facility.language),
         )
 
