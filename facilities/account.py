@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.forms import AdminOwnPasswordChangeForm
@@ -59,13 +59,14 @@ def account(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, gettext("Your name was changed."))
         return redirect("account")
+    left = second_factor.codes_left(user)
     return page(
         request,
         "account",
         gettext("My account"),
         form=form,
         has_second_factor=second_factor.is_on(user),
-        codes_left=second_factor.codes_left(user),
+        codes_left=ngettext("%d backup code is left.", "%d backup codes are left.", left) % left,
         devices=AccessToken.objects.alive().filter(user=user).order_by("-created_at"),
     )
 
@@ -76,6 +77,7 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
     if second_factor.is_on(user):
         return redirect("account")
     form = CodeForm(request.POST or None)
+    form.fields["code"].help_text = ""  # there are no backup codes yet
     if form.is_valid():
         codes = second_factor.switch_on(user, form.cleaned_data["code"], request=request)
         if codes:
@@ -93,10 +95,8 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
 
 
 def backup_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
-    """Shown this once; no cache may keep the page."""
-    response = page(request, "backup_codes", gettext("Backup codes"), codes=codes)
-    response["Cache-Control"] = "no-store"
-    return response
+    """Shown this once."""
+    return page(request, "backup_codes", gettext("Backup codes"), codes=codes)
 
 
 def renew_backup_codes(request: HttpRequest) -> HttpResponse:

@@ -75,7 +75,12 @@ def works_somewhere(request: HttpRequest) -> bool:
 
 
 class Recorded(ModelAdmin):
-    """Puts on record what Django keeps as an object's history, in the same transaction."""
+    """Puts on record what Django keeps as an object's history, in the same transaction. What is not
+    there is a 404."""
+
+    def _get_obj_does_not_exist_redirect(self, *arguments: Any) -> HttpResponse:
+        """Django would lead to the first page, with the number in a message."""
+        raise Http404
 
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         self.record(request, audit.Action.ADDED, obj)
@@ -159,10 +164,6 @@ class OwnedAdmin(Recorded):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return may(request, self.to_change, obj)
-
-    def _get_obj_does_not_exist_redirect(self, *arguments: Any) -> HttpResponse:
-        """Django would lead to the first page, with the number in a message."""
-        raise Http404
 
 
 class SettingsAdmin(OwnedAdmin):

@@ -438,7 +438,8 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} ({self.get_role_display()})"
+        # Not his name: who was only invited must not be told from somebody without an account.
+        return f"{self.user.email} ({self.get_role_display()})"
 
 
 def new_site_key() -> str:
@@ -614,19 +615,19 @@ class AuditEvent(models.Model):
         SECOND_FACTOR_OFF = "second_factor_off", _("switched the second factor off")
         CODES_RENEWED = "codes_renewed", _("made new backup codes")
         DEVICE_SIGNED_OUT = "device_signed_out", _("signed a device out")
-        INVITED = "invited", _("invited")
+        INVITED = "invited", _("has invited")
         ROLE_CHANGED = "role_changed", _("changed the role")
         REMOVED = "removed", _("removed from the staff")
-        ADDED = "added", _("added")
-        CHANGED = "changed", _("changed")
-        DELETED = "deleted", _("deleted")
-        RESTORED = "restored", _("restored")
+        ADDED = "added", _("added it")
+        CHANGED = "changed", _("changed it")
+        DELETED = "deleted", _("deleted it")
+        RESTORED = "restored", _("restored it")
         REPLIED = "replied", _("replied to a guest")
         IMPORTED = "imported", _("imported")
         EXPORTED = "exported", _("exported")
         PRINTED = "printed", _("printed")
-        RENEWED = "renewed", _("renewed")
-        REVOKED = "revoked", _("revoked")
+        RENEWED = "renewed", _("renewed it")
+        REVOKED = "revoked", _("revoked it")
 
     #: None for what concerns no inn: an operator signs in, an inn is deleted.
     facility = models.ForeignKey(

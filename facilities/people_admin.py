@@ -3,6 +3,7 @@ what they did."""
 
 import csv
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from facilities import audit, members, second_factor
 from facilities.admin import OwnersAdmin, ReadOnly, Recorded, signed_in
-from facilities.models import AuditEvent, Membership, User
+from facilities.models import AuditEvent, Facility, Membership, User
 from facilities.tasks import queue_invitation
 from yadopera.errors import DomainError, RateLimited
 from yadopera.rate_limit import enforce
@@ -47,7 +48,7 @@ def with_second_factor(rows: QuerySet[Any], user: str) -> QuerySet[Any]:
 
 class InvitationForm(forms.ModelForm):
     email = forms.EmailField(
-        label=_("email address"), max_length=254, widget=UnfoldAdminEmailInputWidget
+        label=_("Email address"), max_length=254, widget=UnfoldAdminEmailInputWidget
     )
 
     class Meta:
@@ -59,7 +60,7 @@ class InvitationForm(forms.ModelForm):
 class MembershipAdmin(OwnersAdmin):
     """Owners invite people, choose their role and let them go; all else is the person's own."""
 
-    list_display = ["person", "email", "facility", "role", "last_sign_in", "second_factor"]
+    list_display = ["email", "person", "facility", "role", "last_sign_in", "second_factor"]
     list_filter = ["role", ("facility", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__email"]
     readonly_fields = ["person", "email", "last_sign_in", "second_factor"]
@@ -98,7 +99,10 @@ class MembershipAdmin(OwnersAdmin):
 
     @admin.display(description=_("last sign-in"))
     def last_sign_in(self, member: Membership) -> Any:
-        return member.user.last_login if member.joined_at else gettext("invited")
+        """On the inn's own clock; what happened elsewhere before he joined is not shown."""
+        if member.joined_at is None:
+            return gettext("invited")
+        return on_clock_of(member.facility, member.user.last_login)
 
     @admin.display(description=_("second factor"), boolean=True)
     def second_factor(self, member: Any) -> bool | None:
@@ -204,7 +208,8 @@ class UserAdmin(BaseUserAdmin, Recorded):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_second_factor(super().get_queryset(request), "pk")
+        rows = with_second_factor(super().get_queryset(request), "pk")
+        return rows if request.user.is_superuser else rows.none()
 
     @admin.display(description=_("second factor"), boolean=True)
     def second_factor(self, user: Any) -> bool:
@@ -290,8 +295,7 @@ class AuditEventAdmin(ReadOnly, OwnersAdmin):
     @admin.display(description=_("time"), ordering="created_at")
     def when(self, event: AuditEvent) -> str:
         """On the inn's own clock."""
-        zone = ZoneInfo(event.facility.timezone) if event.facility else None
-        return f"{timezone.localtime(event.created_at, zone):%Y-%m-%d %H:%M:%S}"
+        return on_clock_of(event.facility, event.created_at)
 
     @admin.display(description=_("what"), ordering="target_text")
     def what(self, event: AuditEvent) -> str:
@@ -327,6 +331,11 @@ class AuditEventAdmin(ReadOnly, OwnersAdmin):
 def cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def on_clock_of(facility: Facility | None, moment: datetime | None) -> str:
+    zone = ZoneInfo(facility.timezone) if facility else None
+    return f"{timezone.localtime(moment, zone):%Y-%m-%d %H:%M}" if moment else ""
 
 
 def model_called(label: str) -> type[models.Model] | None:

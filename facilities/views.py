@@ -102,7 +102,7 @@ def waiting_user(request: HttpRequest) -> User | None:
 
 class CodeForm(Themed, forms.Form):
     code = forms.CharField(
-        label=_("code"),
+        label=_("Code"),
         max_length=100,
         widget=forms.TextInput(
             {"autocomplete": "one-time-code", "autofocus": "", "autocapitalize": "none"}
@@ -198,7 +198,7 @@ class Chosen(AdminPage, views.PasswordResetCompleteView):
 
 class InvitationForm(Themed, SetPasswordForm):
     full_name = forms.CharField(
-        label=_("name"),
+        label=_("Name"),
         max_length=100,
         widget=forms.TextInput({"autocomplete": "name", "autofocus": ""}),
         help_text=_("Your colleagues see it."),
