@@ -8,6 +8,7 @@ left out for guests, who have no login, form or flash message.
 
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from asgiref.sync import sync_to_async
 from csp import middleware as csp
@@ -18,6 +19,7 @@ from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, locale, security
+from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
 #: Staff sign in to these parts of the API; everything else under /api/ is the guests'.
@@ -112,6 +114,22 @@ class AuthenticationMiddleware(StaffOnly, auth.AuthenticationMiddleware):
 
 class MessageMiddleware(StaffOnly, messages.MessageMiddleware):
     pass
+
+
+class TimezoneMiddleware(StaffOnly):
+    """Times in the admin are those of the inn's clock; for who works at several, of the first's."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path.startswith("/admin/") and request.user.is_authenticated:
+            from facilities.models import Facility  # as above
+
+            inns = Facility.objects.filter(membership__user=request.user)
+            if zone := inns.values_list("timezone", flat=True).first():
+                timezone.activate(ZoneInfo(zone))
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> Any:
+        timezone.deactivate()
+        return response
 
 
 class CsrfViewMiddleware(StaffOnly, csrf.CsrfViewMiddleware):

@@ -202,6 +202,7 @@ MIDDLEWARE = [
     "yadopera.middleware.CsrfViewMiddleware",
     "yadopera.middleware.AuthenticationMiddleware",
     "yadopera.middleware.MessageMiddleware",
+    "yadopera.middleware.TimezoneMiddleware",
 ]
 ROOT_URLCONF = "yadopera.urls"
 ASGI_APPLICATION = "yadopera.asgi.application"
