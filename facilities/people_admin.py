@@ -63,12 +63,13 @@ class MembershipAdmin(OwnersAdmin):
     list_display = ["email", "person", "facility", "role", "last_sign_in", "second_factor"]
     list_filter = ["role", ("facility", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["user__email"]
+    ordering = ["facility", "role", "user__email"]
     readonly_fields = ["person", "email", "last_sign_in", "second_factor"]
     actions = ["invite_again"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).select_related("user", "facility")
-        return with_second_factor(rows, "user").order_by("facility", "role", "user__email")
+        return with_second_factor(rows, "user")
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **options: Any) -> Any:
         if obj is None:

@@ -128,6 +128,28 @@ def test_the_page_that_acknowledges_a_danger_needs_nothing_forbidden(guest, clie
     assert Forbidden(response).found == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/account/",
+        "/admin/account/second-factor/",
+        "/admin/account/without-second-factor/",
+        "/admin/password_change/",
+        "/admin/password_reset/",
+        "/admin/invitation/made-up/",
+        "/admin/facilities/membership/",
+        "/admin/facilities/auditevent/",
+    ],
+)
+def test_nor_do_the_pages_of_accounts(client, hanako, address):
+    client.force_login(hanako)
+    response = client.get(address)
+
+    assert response.status_code == 200
+    assert is_closed(response, themed=True)
+    assert Forbidden(response, themed=True).found == []
+
+
 @pytest.mark.parametrize("page", ["changelist", "add", "change"])
 def test_nor_do_the_pages_of_the_admin(client, django_user_model, sakura, page):
     client.force_login(django_user_model.objects.create_superuser("op@example.com", "x"))
