@@ -33,7 +33,8 @@ def embed_outdated(*, facility_id: int | None = None) -> tuple[int, str]:
         return 0, "there is no AI provider: OPENAI_API_KEY is not set"
     done = 0
     for model in (FaqTranslation, FaqWording):
-        texts = outdated_vectors(model.objects.all(), provider.embedding_model)
+        rows = model.objects.select_related("faq__facility")
+        texts = outdated_vectors(rows, provider.embedding_model)
         if facility_id is not None:
             texts = texts.filter(faq__facility_id=facility_id)
         while batch := list(texts.order_by("pk")[:BATCH]):

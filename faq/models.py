@@ -192,8 +192,11 @@ class GuestText(models.Model):
         self.index_version = version()
 
     def embedded_text(self) -> str:
-        """What the provider's vector is of."""
-        return "\n".join(getattr(self, name) for name in self.indexed_fields)
+        """What the provider's vector is of: nothing that only guests at the inn may know."""
+        is_public = self.faq.visibility == Facility.Visibility.ANYONE
+        names = self.indexed_fields if is_public else self.indexed_fields[:1]
+        text = "\n".join(getattr(self, name) for name in names)
+        return self.faq.facility.without_secrets(text)
 
 
 class FaqTranslationQuerySet(OwnedQuerySet["FaqTranslation"]):

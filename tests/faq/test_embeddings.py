@@ -146,3 +146,22 @@ def test_reindex_says_what_it_made_and_what_is_missing(provider, few, capsys):
 
     call_command("reindex")
     assert f"{len(texts())} vectors" in capsys.readouterr().out
+
+
+def test_what_only_guests_at_the_inn_may_know_is_not_sent(provider, few):
+    wifi = few.faqs.get(intent_key="facilities_wifi")
+    assert wifi.visibility == "on_site"
+    door = wifi.translations.get(language="en")
+    door.answer = "The door code is 4711."
+    door.save()
+    laundry = few.faqs.get(intent_key="facilities_laundry").translations.get(language="en")
+    laundry.answer = f"In the cellar; the Wi-Fi there is {few.wifi_password}, too."
+    laundry.save()
+
+    embed_outdated()
+
+    sent = str([call["input"] for call in provider.embeddings])
+    assert door.question in sent
+    assert "4711" not in sent
+    assert "In the cellar" in sent
+    assert few.wifi_password not in sent
