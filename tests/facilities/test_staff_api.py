@@ -199,7 +199,7 @@ def test_a_schedule_does_not_move_to_another_inn(desk, night, maple, hanako):
 
 
 def test_who_works_at_two_inns_sees_both_and_chooses(desk, hanako, sakura, maple):
-    Membership.objects.create(facility=maple, user=hanako)
+    Membership.objects.create(facility=maple, user=hanako, role="owner")
 
     assert desk.add().json()["facility_id"] == sakura.pk
     assert desk.add(facility_id=None).json()["facility_id"] == sakura.pk
