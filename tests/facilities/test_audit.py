@@ -154,9 +154,9 @@ def test_the_api_is_on_record_like_the_admin(hanako, sakura):
     client.delete(f"{base}/qr-code/{code['id']}")
 
     assert [(action, what.split(" ")[0]) for action, _who, what in told(actor=hanako)] == [
-        ("added", "k"),
-        ("changed", "k"),
-        ("deleted", "k"),
+        ("added", "Q?"),
+        ("changed", "Q?"),
+        ("deleted", "Q?"),
         ("changed", "さくら屋"),
         ("added", "all"),
         ("changed", "all"),

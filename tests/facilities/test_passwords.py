@@ -105,7 +105,7 @@ def test_a_wrong_present_password_changes_nothing_and_signs_nobody_out(hanako):
 
 
 @pytest.mark.parametrize(
-    "weak", ["", "short", "12345678901", "password", "hanako@sakura.example.com"]
+    "weak", ["", "sh0rt", "12345678901", "qwertyuiop", "hanako@sakura.example.com"]
 )
 def test_a_weak_password_is_refused_in_words(hanako, weak):
     client = staff_client(hanako)
@@ -113,7 +113,7 @@ def test_a_weak_password_is_refused_in_words(hanako, weak):
     response = put(client, new_password=weak)
 
     assert response.status_code == 422
-    assert "パスワード" in response.json()["detail"]
+    assert "password" in response.json()["detail"]
     assert not weak or weak not in response.json()["detail"]
     assert client.get(f"{AUTH}/me").status_code == 200
 
