@@ -217,8 +217,12 @@ class Laptop(Phone):
         expect(self.page.locator(".first-page")).to_be_visible()
         return self
 
-    def sign_out(self):
-        self.context.clear_cookies()
+    def come_back(self, cookies):
+        """Open the admin in the session of these cookies."""
+        self.context.add_cookies(cookies)
+        self.page.goto(f"{self.url}/admin/")
+        expect(self.page.locator(".first-page")).to_be_visible()
+        return self
 
     def save_faq(self):
         """Save the FAQ on the page, and see that it is kept."""
@@ -227,7 +231,8 @@ class Laptop(Phone):
         expect(self.page).to_have_url(f"{self.url}/admin/faq/faq/")
 
     def addresses(self):
-        """Of every list that the sidebar names, of its form to add to it, and of its first row."""
+        """Of every page that the sidebar names, of forms to add to a list, of a list's first row,
+        and of what has no entry there."""
         found = self.page.evaluate(
             """() => [...document.querySelectorAll("#nav-sidebar a[href^='/admin/']")].map(
                 (link) => link.getAttribute("href"))"""
@@ -240,7 +245,7 @@ class Laptop(Phone):
                     "a[href$='/add/'], #result_list tbody:first-of-type th a")].map(
                     (link) => new URL(link.href).pathname)"""
             )
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys([*found, "/admin/account/", "/admin/faq/faq/files/"]))
 
 
 class Line:

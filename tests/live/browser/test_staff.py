@@ -19,13 +19,23 @@ SERIOUS = """async () => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def session(browser, live):
+    """The cookies of the owner, who signs in once: the server counts how often."""
+    laptop = Laptop(browser, live, "en").sign_in()
+    yield laptop.context.cookies()
+    laptop.context.close()
+
+
 @pytest.fixture
-def laptop(browser, live):
+def laptop(browser, live, session):
+    """Makes laptops: `laptop(language="en", **context)`, on which the owner is signed in, or with
+    `fresh` nobody."""
     made = []
 
-    def new(language="en", **context):
+    def new(language="en", *, fresh=False, **context):
         made.append(Laptop(browser, live, language, viewport=WIDE, **context))
-        return made[-1]
+        return made[-1] if fresh else made[-1].come_back(session)
 
     yield new
     for each in made:
@@ -36,7 +46,7 @@ def laptop(browser, live):
 def test_a_morning_from_the_question_to_the_faq_that_answers_it(laptop, phone):
     guest = phone("en").scan()
     guest.ask(UNKNOWN)
-    staff = laptop().sign_in()
+    staff = laptop()
     page = staff.page
 
     page.locator(".rows a", has_text="saxophone").first.click()
@@ -57,13 +67,13 @@ def test_a_morning_from_the_question_to_the_faq_that_answers_it(laptop, phone):
 
 
 def test_the_first_page_speaks_japanese_to_whoever_reads_japanese(laptop):
-    page = laptop("ja").sign_in().page
+    page = laptop("ja").page
 
     expect(page.locator("#now")).to_have_text("いま対応が必要なこと")
 
 
 def test_a_poster_is_printed_from_the_list_of_codes(laptop):
-    page = laptop().sign_in().page
+    page = laptop().page
     page.goto(f"{page.url}facilities/sitekey/?revoked_at__isempty=1")
     page.locator("#result_list tbody th a").first.click()
 
@@ -74,15 +84,13 @@ def test_a_poster_is_printed_from_the_list_of_codes(laptop):
 
 
 def test_a_colleague_in_the_same_conversation_is_seen(laptop, phone, live):
-    phone("en").scan().ask(UNKNOWN)
-    mine, theirs = laptop().sign_in(), laptop().sign_in()
-    # Two windows of one person are no colleagues; somebody else is.
+    phone("en").scan().ask("Do you lend jousting lances to left-handed knights?")
     made = live.manage("shell", "-c", ADD_COLLEAGUE)
     assert made.returncode == 0, made.stderr
-    theirs.sign_out()
-    theirs.sign_in("colleague@demo.example.com", "sakura-no-ki-2026")
-    for staff in (mine, theirs):
-        staff.page.locator(".rows a", has_text="saxophone").first.click()
+    mine = laptop()
+    taro = laptop(fresh=True).sign_in("colleague@demo.example.com", "sakura-no-ki-2026")
+    for staff in (mine, taro):
+        staff.page.locator(".rows a", has_text="jousting").first.click()
 
     expect(mine.page.locator(".colleagues")).to_contain_text("Taro")
 
@@ -97,7 +105,7 @@ Membership.objects.create(user=user, facility=Facility.objects.get(slug="demo"),
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_any_page_and_none_scrolls_sideways(laptop, phone, colours):
     phone("en").scan().ask(UNKNOWN)
-    staff = laptop("ja", color_scheme=colours).sign_in()
+    staff = laptop("ja", color_scheme=colours)
     page, faults = staff.page, []
     for address in staff.addresses():
         page.goto(staff.url + address)
