@@ -4,7 +4,8 @@ import mimetypes
 from collections.abc import Iterable
 from enum import Enum
 from itertools import groupby
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
+from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin, messages
@@ -20,7 +21,13 @@ from django.utils.translation import gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleTimeWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from facilities import audit
 from facilities.models import (
@@ -37,7 +44,7 @@ from facilities.models import (
 from facilities.posters import GETA, Paper, make_posters, missing_characters, picture_of
 from facilities.qr import data_url
 from facilities.services import renew, revoke
-from yadopera.languages import LANGUAGE_CHOICES
+from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 
 
 class Right(Enum):
@@ -112,6 +119,15 @@ class Recorded(ModelAdmin):
         )
 
 
+class TimeOfDay(UnfoldAdminSingleTimeWidget):
+    """As the device asks for a time: nobody needs to know a format, and nobody writes seconds."""
+
+    input_type = "time"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%H:%M")
+
+
 class OwnedAdmin(Recorded):
     """Lists, choices and addresses only of the facilities at which the user works; what belongs to
     another is a 404. Everything that is done here is put on record.
@@ -121,6 +137,7 @@ class OwnedAdmin(Recorded):
     """
 
     to_see = to_change = Right.WORK
+    formfield_overrides: Any = {models.TimeField: {"widget": TimeOfDay}}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = getattr(self.model._default_manager, self.to_see.value)(request.user)
@@ -218,9 +235,53 @@ def signed_in(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+def label_of(name: str) -> Any:
+    return Facility._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+
+
+class FacilityForm(forms.ModelForm):
+    languages = forms.TypedMultipleChoiceField(
+        label=label_of("languages"),
+        choices=LANGUAGE_CHOICES,
+        initial=list(LANGUAGES),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    timezone = forms.ChoiceField(
+        label=label_of("timezone"),
+        choices=[(name, name) for name in sorted(available_timezones() - {"localtime"})],
+        initial="Asia/Tokyo",
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    class Meta:
+        widgets: ClassVar = {
+            "frame_origins": UnfoldAdminTextInputWidget,
+            **dict.fromkeys(
+                ("house_rules", "local_info", "prohibited_items"),
+                UnfoldAdminTextareaWidget({"rows": 4}),
+            ),
+        }
+
+
 class FacilityAdmin(SettingsAdmin):
     """Registered by `faq.admin`, which gives a new facility its starter FAQs."""
 
+    form = FacilityForm
+    fieldsets: Any = (
+        (None, {"fields": ["name", "name_en", "phone", "email", "address"]}),
+        (_("Times"), {"fields": ["check_in_time", "check_out_time", "timezone"]}),
+        ("Wi-Fi", {"fields": ["wifi_ssid", "wifi_password", "wifi_password_visibility"]}),
+        (
+            _("What guests are told"),
+            {"fields": ["house_rules", "prohibited_items", "local_info"]},
+        ),
+        (_("In an emergency"), {"fields": ["emergency_contact", "nearest_hospital"]}),
+        (
+            _("The guest page"),
+            {"fields": ["slug", "is_active", "language", "languages", "frame_origins"]},
+        ),
+        (_("Privacy"), {"fields": ["retention_days"]}),
+    )
     list_display = ["name", "slug", "timezone", "is_active"]
     search_fields = ["name", "name_en", "slug"]
 

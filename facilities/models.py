@@ -24,6 +24,7 @@ from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 
@@ -159,7 +160,7 @@ class Facility(models.Model):
     slug = models.SlugField(_("address of the guest page"), max_length=100, unique=True)
     email = models.EmailField(_("email address"), blank=True)
     phone = models.CharField(_("phone"), max_length=50, blank=True)
-    address = models.CharField(_("address"), max_length=500, blank=True)
+    address = models.CharField(pgettext_lazy("of a house", "address"), max_length=500, blank=True)
     timezone = models.CharField(
         _("time zone"), max_length=64, default="Asia/Tokyo", validators=[validate_timezone]
     )

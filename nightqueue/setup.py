@@ -11,7 +11,7 @@ from typing import Final
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from chat.models import Message
@@ -181,8 +181,6 @@ def missing_facts(facility: Facility) -> Iterator[str]:
 
 
 def name_of(fact: str) -> str:
-    if fact == "address":  # beside others of the page it needs no more than that word
-        return gettext("postal address")
     return str(Facility._meta.get_field(fact).verbose_name)  # type: ignore[union-attr]
 
 
