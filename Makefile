@@ -63,6 +63,8 @@ bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.
 	@$(BIN)/python -m tests.bench_page
 	@echo
 	@$(BIN)/python -m tests.bench_files
+	@echo
+	@$(BIN)/python -m tests.bench_staff
 
 chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): six minutes
 	@$(BIN)/python -m tests.chaos
