@@ -55,7 +55,7 @@ eval: $(VENV)/.installed ## answer an evaluation set and print its scores: make 
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py evaluate $(DIR)
 
-bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.md, now: a quarter of an hour
+bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.md, now: half an hour
 	@$(BIN)/python -m tests.bench
 	@echo
 	@$(BIN)/python -m tests.bench_search

@@ -151,6 +151,21 @@ def staff_client(user=None):
     return Client(headers=headers)
 
 
+def browser_of(user):
+    """The admin in English, `user` being signed in."""
+    from django.test import Client
+
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def at_the_desk(hanako):
+    """The browser of Sakura-ya's owner."""
+    return browser_of(hanako)
+
+
 class StaffApp:
     """The staff app; each module of tests says in a `Desk` of its own what it calls."""
 

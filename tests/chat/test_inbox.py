@@ -1,7 +1,6 @@
 """The inbox: a conversation as staff see it, and what they do about it."""
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -9,7 +8,7 @@ from chat import staff
 from chat.admin import canned_replies, place_label
 from chat.models import CannedReply, Conversation, Escalation, Message, StaffNote
 from facilities.models import Membership, User
-from tests.conftest import Guest
+from tests.conftest import Guest, browser_of
 
 UNANSWERED = "can my parrot surf"
 CHECK_IN = "what time can i check in"
@@ -20,8 +19,7 @@ class Inbox:
     """Somebody of the staff with the inbox open, in English."""
 
     def __init__(self, user):
-        self.client = Client(headers={"accept-language": "en"})
-        self.client.force_login(user)
+        self.client = browser_of(user)
 
     def listed(self, **query):
         response = self.client.get(reverse("admin:chat_conversation_changelist"), query)

@@ -16,6 +16,7 @@ from chat.models import Conversation
 from facilities.models import AccessToken, AuditEvent, Facility, Membership, SiteKey, User
 from faq.history import snapshot_of
 from faq.models import Faq, FaqRevision, FaqUpload
+from tests.conftest import browser_of
 
 PAGES = ["changelist", "add", "change", "delete", "history"]
 #: What owner, staff and operator are answered on each of the pages.
@@ -174,12 +175,6 @@ def people(hanako, taro, operator, momiji):
     return [hanako, taro, operator, momiji]
 
 
-def signed_in(user):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
-
-
 def model_of(name):
     return apps.get_model(name.replace("_", ".", 1))
 
@@ -197,7 +192,7 @@ def everything(inn):
 @EACH_MODEL
 def test_each_is_answered_as_his_role_says(inn, people, model):
     row = inn[model_of(model)]
-    clients = [signed_in(user) for user in people[:3]]
+    clients = [browser_of(user) for user in people[:3]]
 
     for page, states in MODELS[model].items():
         address = page_of(model, page, row.pk)
@@ -206,7 +201,7 @@ def test_each_is_answered_as_his_role_says(inn, people, model):
 
 @EACH_MODEL
 def test_for_a_member_of_another_inn_it_is_not_there(inn, momiji, model):
-    client = signed_in(momiji)
+    client = browser_of(momiji)
     row = inn[model_of(model)]
     answers = {page: client.get(page_of(model, page, row.pk)) for page in PAGES}
 
@@ -233,7 +228,7 @@ def test_nobody_is_sent_to_sign_in(inn, model):
 @pytest.mark.parametrize(("who", "model"), FORBIDDEN)
 def test_whoever_may_not_change_it_changes_nothing(inn, request, model, who):
     """Forms, a confirmed deletion, and each action of the list, sent as the pages send them."""
-    client = signed_in(request.getfixturevalue(who))
+    client = browser_of(request.getfixturevalue(who))
     row = inn[model_of(model)]
     actions = {"delete_selected", *(admin.site.get_model_admin(type(row)).actions or [])}
     pages = ["add", "change", "delete"]
@@ -261,7 +256,7 @@ def test_every_other_page_answers_as_the_role_says(inn, people, name):
         numbers = {model: row.pk for model, row in inn.items()}
         return client.post(address, {k: numbers.get(v, v) for k, v in page.posted.items()})
 
-    outsider, *members = [ask(signed_in(user)) for user in (people[3], *people[:3])]
+    outsider, *members = [ask(browser_of(user)) for user in (people[3], *people[:3])]
     assert (*(each.status_code for each in members), outsider.status_code) == page.states
     assert "さくら屋" not in outsider.content.decode()
     nobody = ask(Client())
@@ -273,7 +268,7 @@ def test_every_other_page_answers_as_the_role_says(inn, people, name):
 
 @pytest.mark.parametrize("who", ["hanako", "taro", "operator"])
 def test_the_sidebar_shows_what_the_role_may_open(inn, request, who):
-    client = signed_in(request.getfixturevalue(who))
+    client = browser_of(request.getfixturevalue(who))
     navigation = client.get("/admin/").context["sidebar_navigation"]
     items = [item for group in navigation for item in group["items"]]
     links = {str(item["link"]) for item in items if item["has_permission"]}
@@ -286,7 +281,7 @@ def test_the_sidebar_shows_what_the_role_may_open(inn, request, who):
 
 
 def test_whoever_works_nowhere_any_more_sees_nothing(inn, taro):
-    client = signed_in(taro)
+    client = browser_of(taro)
     Membership.objects.filter(user=taro).delete()
 
     for model in MODELS:

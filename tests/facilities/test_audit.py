@@ -14,7 +14,7 @@ from chat.models import Conversation
 from facilities import audit
 from facilities.models import AuditEvent, Membership, SiteKey, User
 from nightqueue.models import Channel
-from tests.conftest import Guest, staff_client
+from tests.conftest import Guest, browser_of, staff_client
 from tests.facilities.test_api import PASSWORD, login
 
 LIST = reverse("admin:facilities_auditevent_changelist")
@@ -29,8 +29,7 @@ def told(**wanted):
 
 @pytest.fixture
 def browser(hanako):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(hanako)
+    client = browser_of(hanako)
     AuditEvent.objects.all().delete()
     return client
 

@@ -33,17 +33,10 @@ def worker(monkeypatch):
 
 
 @pytest.fixture
-def owner(hanako):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(hanako)
-    return client
-
-
-@pytest.fixture
-def invite(owner, sakura, django_capture_on_commit_callbacks):
+def invite(at_the_desk, sakura, django_capture_on_commit_callbacks):
     def send(email=NEW, role="staff", facility=sakura):
         with django_capture_on_commit_callbacks(execute=True):
-            return owner.post(ADD, {"facility": facility.pk, "email": email, "role": role})
+            return at_the_desk.post(ADD, {"facility": facility.pk, "email": email, "role": role})
 
     return send
 
@@ -102,9 +95,9 @@ def test_a_link_is_too_old_after_a_week(invite, mailoutbox, at):
     assert not member().user.has_usable_password()
 
 
-def test_a_link_ends_with_the_membership(invite, owner, mailoutbox):
+def test_a_link_ends_with_the_membership(invite, at_the_desk, mailoutbox):
     invite()
-    remove(owner, member())
+    remove(at_the_desk, member())
 
     Client().post(link_in(mailoutbox[0]), CHOSEN)
 
@@ -127,9 +120,9 @@ def test_a_weak_password_is_refused(invite, mailoutbox):
     assert not member().user.has_usable_password()
 
 
-def test_an_invitation_is_sent_again(invite, owner, mailoutbox):
+def test_an_invitation_is_sent_again(invite, at_the_desk, mailoutbox):
     invite()
-    owner.post(LIST, {"action": "invite_again", "_selected_action": [member().pk]})
+    at_the_desk.post(LIST, {"action": "invite_again", "_selected_action": [member().pk]})
 
     assert len(mailoutbox) == 2
     assert Client().post(link_in(mailoutbox[1]), CHOSEN).status_code == 302
@@ -146,31 +139,31 @@ def test_whoever_has_an_account_is_added_and_told(invite, mailoutbox, momiji, sa
     assert momiji.facilities.filter(pk=sakura.pk).exists()
 
 
-def test_an_owner_does_not_learn_who_has_an_account(invite, owner, momiji):
+def test_an_owner_does_not_learn_who_has_an_account(invite, at_the_desk, momiji):
     """Momiji has a name, has signed in and has an account; the new one has nothing of it."""
     User.objects.filter(pk=momiji.pk).update(full_name="もみじ", last_login=timezone.now())
     answers = [invite(email=email) for email in (NEW, momiji.email)]
     assert len({(answer.status_code, answer.url) for answer in answers}) == 1
-    owner.get(LIST)  # where it says that they were added
+    at_the_desk.get(LIST)  # where it says that they were added
 
     rows = {}
     for email in (NEW, momiji.email):
         row = Membership.objects.get(user__email=email, facility__slug="sakura")
-        shown = owner.get(reverse("admin:facilities_membership_change", args=[row.pk]))
+        shown = at_the_desk.get(reverse("admin:facilities_membership_change", args=[row.pk]))
         text = re.sub(r"\s+", " ", re.sub(r"<script.*?</script>", "", shown.content.decode()))
         text = re.sub(r'csrfmiddlewaretoken" value="\w+"', "", text)
         rows[email] = text.lower().replace(email, "EMAIL").replace(f"/{row.pk}/", "/PK/")
     assert rows[NEW] == rows[momiji.email]
-    assert "もみじ" not in owner.get(LIST).content.decode()
+    assert "もみじ" not in at_the_desk.get(LIST).content.decode()
 
 
-def test_what_is_known_of_a_person_shows_once_he_has_signed_in(invite, owner, momiji):
+def test_what_is_known_of_a_person_shows_once_he_has_signed_in(invite, at_the_desk, momiji):
     User.objects.filter(pk=momiji.pk).update(full_name="もみじ")
     invite(email=momiji.email)
 
     Client().post("/admin/login/", {"username": momiji.email, "password": PASSWORD})
 
-    assert "もみじ" in owner.get(LIST).content.decode()
+    assert "もみじ" in at_the_desk.get(LIST).content.decode()
 
 
 def test_somebody_who_works_there_is_not_invited_again(invite, hanako, mailoutbox):
@@ -196,19 +189,19 @@ def test_invitations_are_limited(invite, settings, mailoutbox):
     assert not User.objects.filter(email="2@example.com").exists()
 
 
-def test_a_role_changes(invite, owner):
+def test_a_role_changes(invite, at_the_desk):
     invite()
 
-    change(owner, member(), "owner")
+    change(at_the_desk, member(), "owner")
 
     assert member().role == "owner"
 
 
-def test_an_owner_changes_nothing_of_the_person(invite, owner):
+def test_an_owner_changes_nothing_of_the_person(invite, at_the_desk):
     invite()
     before = User.objects.values().get(email=NEW)
 
-    owner.post(
+    at_the_desk.post(
         reverse("admin:facilities_membership_change", args=[member().pk]),
         {"role": "staff", "email": "x@example.com", "user": 1, "password": "x", "is_superuser": 1},
     )
@@ -216,32 +209,32 @@ def test_an_owner_changes_nothing_of_the_person(invite, owner):
     assert User.objects.values().get(email=NEW) == before
 
 
-def test_whoever_is_removed_sees_nothing_from_that_moment(invite, owner, hanako, sakura):
+def test_whoever_is_removed_sees_nothing_from_that_moment(invite, at_the_desk, hanako, sakura):
     other = add_owner(sakura, email="jiro@example.com", password="jiro-no-ki-2026")
     his = Client()
     his.force_login(other)
     AccessToken.issue(other)
     assert his.get("/admin/faq/faq/").status_code == 200
 
-    assert remove(owner, member(other.email)).url == LIST
+    assert remove(at_the_desk, member(other.email)).url == LIST
 
     assert his.get("/admin/faq/faq/").status_code == 403
     assert not AccessToken.objects.filter(user=other).exists()
 
 
-def test_the_last_owner_stays(owner, hanako):
+def test_the_last_owner_stays(at_the_desk, hanako):
     row = member(hanako.email)
 
-    for refused in (change(owner, row, "staff"), remove(owner, row)):
+    for refused in (change(at_the_desk, row, "staff"), remove(at_the_desk, row)):
         assert refused.url == LIST
     assert member(hanako.email).role == "owner"
-    assert "make somebody else one first" in owner.get(LIST).content.decode()
+    assert "make somebody else one first" in at_the_desk.get(LIST).content.decode()
 
 
-def test_an_invited_owner_is_none_yet(invite, owner, hanako):
+def test_an_invited_owner_is_none_yet(invite, at_the_desk, hanako):
     invite(role="owner")
 
-    remove(owner, member(hanako.email))
+    remove(at_the_desk, member(hanako.email))
 
     assert Membership.objects.filter(user=hanako).exists()
 

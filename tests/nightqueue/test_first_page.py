@@ -3,23 +3,15 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.test import Client
 from django.utils import translation
 
 from chat.models import Escalation, GuestFeedback
 from chat.statistics import Figures
 from facilities.models import Membership, User
 from nightqueue.first_page import MEASURES, Value, value_of
-from tests.conftest import Guest
+from tests.conftest import Guest, browser_of
 from tests.nightqueue.test_api import HOUR, wait
 from tests.nightqueue.test_dashboard import CHECK_IN, UNANSWERED, vote
-
-
-@pytest.fixture
-def at_the_desk(hanako):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(hanako)
-    return client
 
 
 def page(client, **query):
@@ -123,10 +115,9 @@ def test_who_works_at_two_inns_chooses(at_the_desk, hanako, maple, neighbour, by
 
 
 def test_who_works_nowhere_is_told_so(db):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(User.objects.create_user("new@example.com", "sakura-no-ki-2026"))
+    nobody = User.objects.create_user("new@example.com", "sakura-no-ki-2026")
 
-    assert "do not work at any inn yet" in shown(client)
+    assert "do not work at any inn yet" in shown(browser_of(nobody))
 
 
 # How it goes ------------------------------------------------------------------------------------

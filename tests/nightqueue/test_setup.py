@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 from django.template.loader import render_to_string
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
@@ -15,6 +14,7 @@ from faq.presets import load_presets
 from faq.services import add_starter_faqs, settle_starters, waiting_starters
 from nightqueue.models import Channel, Delivery
 from nightqueue.setup import NEEDED_FACTS, Setup
+from tests.conftest import browser_of
 
 CLAIMS = {preset.intent_key for preset in load_presets() if preset.assumes}
 
@@ -43,12 +43,6 @@ def member(facility, role):
     user = User.objects.create_user(f"{role}@{facility.slug}.example.com", "sakura-no-ki-2026")
     Membership.objects.create(facility=facility, user=user, role=role)
     return user
-
-
-def browser_of(user):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
-    return client
 
 
 def page(facility):

@@ -19,13 +19,6 @@ RIGHT_AT_FIRST = 0.83
 RIGHT_IN_THREE = 0.93
 
 
-@pytest.fixture
-def browser(hanako):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(hanako)
-    return client
-
-
 # The manual -------------------------------------------------------------------------------------
 
 
@@ -60,19 +53,19 @@ def test_each_section_says_what_may_be_asked_and_leads_to_where_it_is_done(langu
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_link_leads_to_a_page_that_opens(browser, language, name):
+def test_every_link_leads_to_a_page_that_opens(at_the_desk, language, name):
     """An owner is sent nowhere where he may not be; some of the pages lead on to another."""
-    shown = browser.get(reverse("help_page", args=[name]), {"language": language})
+    shown = at_the_desk.get(reverse("help_page", args=[name]), {"language": language})
 
     assert shown.status_code == 200
     article = re.search(r"<article>.*</article>", shown.content.decode(), re.DOTALL)[0]
     for address in set(re.findall(r'href="(/[^"#]*)"', article)):
-        assert browser.get(address, follow=True).status_code == 200, address
+        assert at_the_desk.get(address, follow=True).status_code == 200, address
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_what_staff_may_ask_is_not_shown(browser, name):
-    shown = browser.get(reverse("help_page", args=[name])).content.decode()
+def test_what_staff_may_ask_is_not_shown(at_the_desk, name):
+    shown = at_the_desk.get(reverse("help_page", args=[name])).content.decode()
 
     assert "<!--" not in re.search(r"<article>.*</article>", shown, re.DOTALL)[0]
     for section in load_manual("en")[name].sections:
@@ -118,39 +111,39 @@ def test_it_is_in_the_readers_language_and_in_the_other_when_asked(hanako):
 
 
 @pytest.mark.parametrize("name", ["none", CONTENTS.lower(), "..", "words"])
-def test_a_page_that_is_not_there_is_not_found(browser, name):
-    assert browser.get(f"/admin/help/{name}/").status_code == 404
+def test_a_page_that_is_not_there_is_not_found(at_the_desk, name):
+    assert at_the_desk.get(f"/admin/help/{name}/").status_code == 404
 
 
-def test_an_unknown_language_is_the_readers_own(browser):
-    shown = browser.get("/admin/help/morning/", {"language": "../../etc"})
+def test_an_unknown_language_is_the_readers_own(at_the_desk):
+    shown = at_the_desk.get("/admin/help/morning/", {"language": "../../etc"})
 
     assert "The morning" in shown.content.decode()
 
 
-def test_help_is_one_press_away_on_every_page(browser):
+def test_help_is_one_press_away_on_every_page(at_the_desk):
     for address in ("/admin/", "/admin/help/", reverse("admin:faq_faq_changelist")):
-        assert f'href="{reverse("help")}"' in browser.get(address).content.decode()
+        assert f'href="{reverse("help")}"' in at_the_desk.get(address).content.decode()
 
 
-def test_the_guest_page_is_one_press_away_and_opens_beside(browser, sakura):
+def test_the_guest_page_is_one_press_away_and_opens_beside(at_the_desk, sakura):
     link = '<a href="/f/sakura" target="_blank" rel="noopener"'
     lists = (reverse("admin:faq_faq_changelist"), reverse("admin:facilities_sitekey_add"))
     for address in ("/admin/help/", *lists):
-        assert link in browser.get(address).content.decode(), address
-    facts = browser.get(reverse("admin:facilities_facility_change", args=[sakura.pk]))
+        assert link in at_the_desk.get(address).content.decode(), address
+    facts = at_the_desk.get(reverse("admin:facilities_facility_change", args=[sakura.pk]))
     assert facts.content.decode().count('href="/f/sakura"') == 2
     sakura.is_active = False
     sakura.save()
-    assert 'href="/f/sakura"' not in browser.get("/admin/help/").content.decode()
+    assert 'href="/f/sakura"' not in at_the_desk.get("/admin/help/").content.decode()
 
 
-def test_who_works_at_several_inns_finds_guest_pages_beside_their_facts(browser, hanako, maple):
+def test_who_works_at_several_inns_finds_guest_pages_beside_their_facts(at_the_desk, hanako, maple):
     from facilities.services import add_owner
 
     add_owner(maple, email=hanako.email, password=None)
 
-    assert 'href="/f/' not in browser.get("/admin/help/").content.decode()
+    assert 'href="/f/' not in at_the_desk.get("/admin/help/").content.decode()
 
 
 # The help box -----------------------------------------------------------------------------------
@@ -203,8 +196,8 @@ def test_a_question_in_one_language_is_answered_in_that_of_the_page():
     )
 
 
-def test_the_answer_is_shown_with_the_way_to_where_it_is_done(browser):
-    shown = browser.get("/admin/help/", {"q": "print the QR code"}).content.decode()
+def test_the_answer_is_shown_with_the_way_to_where_it_is_done(at_the_desk):
+    shown = at_the_desk.get("/admin/help/", {"q": "print the QR code"}).content.decode()
 
     assert "The manual says" in shown
     assert "Print posters and cards" in shown
@@ -212,8 +205,10 @@ def test_the_answer_is_shown_with_the_way_to_where_it_is_done(browser):
     assert 'value="print the QR code"' in shown
 
 
-def test_what_the_manual_does_not_say_is_not_made_up(browser):
-    shown = browser.get("/admin/help/", {"q": "what will the weather be tomorrow"}).content.decode()
+def test_what_the_manual_does_not_say_is_not_made_up(at_the_desk):
+    shown = at_the_desk.get(
+        "/admin/help/", {"q": "what will the weather be tomorrow"}
+    ).content.decode()
 
     assert "The manual says" not in shown
     assert "does not seem to say this" in shown
@@ -221,15 +216,15 @@ def test_what_the_manual_does_not_say_is_not_made_up(browser):
 
 
 @pytest.mark.parametrize("question", ["?!", "zzqx", "😀", "x" * 5000, "<script>alert(1)</script>"])
-def test_nonsense_is_answered_politely(browser, question):
-    shown = browser.get("/admin/help/", {"q": question})
+def test_nonsense_is_answered_politely(at_the_desk, question):
+    shown = at_the_desk.get("/admin/help/", {"q": question})
 
     assert shown.status_code == 200
     assert "<script>alert" not in shown.content.decode()
 
 
-def test_an_empty_question_shows_the_contents(browser):
-    shown = browser.get("/admin/help/", {"q": "  "}).content.decode()
+def test_an_empty_question_shows_the_contents(at_the_desk):
+    shown = at_the_desk.get("/admin/help/", {"q": "  "}).content.decode()
 
     assert "The manual" not in shown
     assert "/admin/help/morning/" in shown

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.contrib import admin
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -17,13 +16,6 @@ from nightqueue.models import Channel, Delivery, QueueEntry
 
 MOST_STATEMENTS = 30
 ROWS = 60
-
-
-@pytest.fixture
-def at_the_desk(hanako):
-    client = Client(headers={"accept-language": "en"})
-    client.force_login(hanako)
-    return client
 
 
 @pytest.fixture
