@@ -2,26 +2,30 @@
 
 from datetime import datetime
 from typing import Any, cast
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from chat import staff
 from chat.feedback import ignore
+from chat.language import detect_language
 from chat.models import (
     NOTE_LENGTH,
     REPLY_LENGTH,
@@ -36,20 +40,23 @@ from chat.models import (
 from chat.thread import Thread
 from chat.translation import translate_for_staff
 from chat.try_out import TryOut
-from facilities.admin import OwnedAdmin, ReadOnly, signed_in
+from facilities.admin import OwnedAdmin, ReadOnly, as_id, signed_in
 from facilities.models import SiteKey
 from facilities.schemas import MAX_ID
-from faq.admin import FAQ_DRAFT
+from faq.forms import TextField
 from faq.models import QUESTION_LENGTH
+from faq.prefilled import prefill
 from yadopera.ai import get_provider
-from yadopera.errors import NotFound
+from yadopera.errors import InvalidRequest, NotFound
 from yadopera.languages import LANGUAGES
 
 
 class ReplyForm(forms.Form):
     #: The last message on the page: what came in since stays open.
     answers_up_to = forms.IntegerField(min_value=0, max_value=MAX_ID, required=False)
-    content = forms.CharField(max_length=REPLY_LENGTH)
+    #: The same when the form is sent again.
+    client_message_id = forms.UUIDField(required=False)
+    content = TextField(max_length=REPLY_LENGTH)
 
 
 class InboxFilter(admin.SimpleListFilter):
@@ -64,7 +71,8 @@ class InboxFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.filter(**{f"is_{self.value()}": True}) if self.value() else rows
+        known = self.value() in dict(self.lookup_choices)
+        return rows.filter(**{f"is_{self.value()}": True}) if known else rows
 
 
 @admin.register(Conversation)
@@ -122,12 +130,23 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             return path(f"<int:number>/{address}/", page, name=f"chat_conversation_{address}")
 
         return [
-            view("reply", require_POST(self.reply)),
-            view("act", require_POST(self.act)),
+            view("reply", self.posted(self.reply)),
+            view("act", self.posted(self.act)),
             view("live", require_safe(self.live)),
             *TryOut(self.admin_site).urls(),
             *super().get_urls(),
         ]
+
+    def posted(self, handler: Any) -> Any:
+        """`handler` for a form. Whoever had to sign in first comes back by a link: to the page."""
+
+        def checked(request: HttpRequest, number: int) -> HttpResponse:
+            if request.method != "POST":
+                return redirect("admin:chat_conversation_change", number)
+            response: HttpResponse = handler(request, number)
+            return response
+
+        return checked
 
     def conversation_of(self, request: HttpRequest, number: int) -> Conversation:
         """Also one that was joined to another device's: its page is that of the whole."""
@@ -144,68 +163,84 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        number = int(object_id) if object_id.isdecimal() and int(object_id) <= MAX_ID else 0
-        conversation = self.conversation_of(request, number)
+        conversation = self.conversation_of(request, as_id(object_id))
         thread = Thread(conversation, signed_in(request))
         staff.note_seen(conversation, thread.newest_id)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{conversation.get_language_display()} #{conversation.pk}",
             "place": place_label(conversation.location),
-            "opts": self.opts,
-            "conversation": conversation,
             "thread": thread,
             "colleagues": staff.colleagues_at(conversation, signed_in(request)),
             "canned_replies": canned_replies(conversation),
             "has_ended": conversation.expires_at <= timezone.now(),
-            "has_provider": get_provider() is not None,
-            "is_open": conversation.escalations.unresolved().exists(),
+            **self.state_of(conversation),
+            "client_message_id": uuid4(),
             "reply_length": REPLY_LENGTH,
             "note_length": NOTE_LENGTH,
         }
         return render(request, "chat/conversation.html", context)
 
     def live(self, request: HttpRequest, number: int) -> JsonResponse:
-        """What came after the message `after`, for a page that is open."""
+        """What came after the message `after` and the note `note`, for a page that is open; `seen`
+        is the newest message that somebody had before his eyes."""
         conversation = self.conversation_of(request, number)
         user = signed_in(request)
-        after = request.GET.get("after", "")
-        thread = Thread(conversation, user, after=int(after) if after.isdecimal() else 0)
+        after, note, seen = (as_id(request.GET.get(name, "")) for name in ("after", "note", "seen"))
+        thread = Thread(conversation, user, after=after, after_note=note)
         staff.note_presence(conversation, user)
-        if request.GET.get("seen"):
-            staff.note_seen(conversation, thread.newest_id)
+        if seen:
+            staff.note_seen(conversation, seen)
         return JsonResponse(
             {
                 "html": render_to_string("chat/messages.html", {"thread": thread}, request),
+                "acts": render_to_string("chat/acts.html", self.state_of(conversation), request),
                 "newest": thread.newest_id,
+                "newest_note": thread.newest_note_id,
                 "colleagues": staff.colleagues_at(conversation, user),
             }
         )
 
+    def state_of(self, conversation: Conversation) -> dict[str, Any]:
+        """What the buttons beside a conversation depend on."""
+        open_ones = conversation.escalations.unresolved()
+        return {
+            "conversation": conversation,
+            "has_provider": get_provider() is not None,
+            "is_open": open_ones.exists(),
+            "is_danger": open_ones.filter(trigger_type=Escalation.Trigger.SAFETY).exists(),
+        }
+
     def reply(self, request: HttpRequest, number: int) -> HttpResponse:
         conversation = self.conversation_of(request, number)
         form = ReplyForm(request.POST)
-        if form.is_valid():
-            self.send(request, conversation, form)
-        else:
+        address = reverse("admin:chat_conversation_change", args=[number])
+        if not form.is_valid():
             messages.error(request, gettext("Nothing was sent: write up to 4,000 characters."))
-        return redirect("admin:chat_conversation_change", number)
+        elif self.send(request, conversation, form):
+            address += "?sent"  # the page may forget what it has kept of the text
+        return redirect(address)
 
-    def send(self, request: HttpRequest, conversation: Conversation, form: ReplyForm) -> None:
+    def send(self, request: HttpRequest, conversation: Conversation, form: ReplyForm) -> bool:
+        """Whether the reply is stored."""
         try:
             staff.reply(
                 conversation,
                 signed_in(request),
                 form.cleaned_data["content"],
                 answers_up_to=form.cleaned_data["answers_up_to"],
+                client_message_id=form.cleaned_data["client_message_id"],
             )
-        except NotFound:
-            messages.error(request, gettext("Nothing was sent: the conversation is deleted."))
-            return
+        except (NotFound, InvalidRequest) as error:
+            messages.error(
+                request, error.text or gettext("Nothing was sent: the conversation is deleted.")
+            )
+            return False
         messages.success(request, gettext("Your reply is in the guest's chat."))
         if conversation.expires_at <= timezone.now() and not conversation.contact_email:
             ended = gettext("But his session has ended: he may not see it any more.")
             messages.warning(request, ended)
+        return True
 
     def act(self, request: HttpRequest, number: int) -> HttpResponse:
         """One of the buttons beside the conversation; its name says which."""
@@ -239,8 +274,8 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
 
     def message_of(self, request: HttpRequest, conversation: Conversation) -> Message:
         """The message that a button beside it names. Raises Http404."""
-        number = request.POST.get("message", "")
-        return get_object_or_404(conversation.messages, pk=int(number) if number.isdecimal() else 0)
+        number = as_id(request.POST.get("message", ""))
+        return get_object_or_404(conversation.messages, pk=number)
 
     def translate(self, request: HttpRequest, conversation: Conversation) -> None:
         asked = conversation.messages.filter(role=Message.Role.USER, staff_text="")
@@ -254,20 +289,21 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         question = self.message_of(request, conversation)
         later = conversation.messages.filter(role=Message.Role.STAFF, pk__gt=question.pk)
         answer = later.order_by("pk").first()
-        texts = {
-            question.language: {
-                "question": question.content[:QUESTION_LENGTH],
-                "answer": answer.content if answer else "",
-            }
-        }
         own = conversation.facility.language
-        if question.staff_text and own != question.language:  # both were translated, or neither
-            texts[own] = {
-                "question": question.staff_text[:QUESTION_LENGTH],
-                "answer": answer.staff_text if answer else "",
-            }
-        request.session[FAQ_DRAFT] = {"facility": conversation.facility_id, "texts": texts}
-        return redirect("admin:faq_faq_add")
+        texts: dict[str, dict[str, str]] = {}
+
+        def put(part: str, language: str, text: str) -> None:
+            if text:
+                texts.setdefault(language, {"question": "", "answer": ""})[part] = text
+
+        put("question", own, question.staff_text[:QUESTION_LENGTH])
+        put("question", question.language, question.content[:QUESTION_LENGTH])
+        if answer and answer.staff_text:
+            put("answer", own, answer.staff_text)
+            put("answer", answer.language, answer.content)
+        elif answer:  # nobody translated it: staff may well have written the guest's language
+            put("answer", detect_language(answer.content, otherwise=own), answer.content)
+        return redirect(prefill(request, conversation.facility, texts))
 
 
 def place_label(location: str) -> str:
@@ -343,16 +379,45 @@ class EscalationForm(forms.ModelForm):
         return resolved_at
 
 
+class OpenFilter(admin.SimpleListFilter):
+    """What is settled is out of the way until somebody wants to see it."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("resolved", _("resolved")), ("all", _("all of them"))]
+
+    def choices(self, changelist: Any) -> Any:
+        """Django would call the first one 'all'."""
+        first, *others = super().choices(changelist)
+        return [{**first, "display": _("open")}, *others]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "all":
+                return rows
+            case "resolved":
+                return rows.exclude(resolved_at=None)
+        return rows.filter(resolved_at=None)
+
+
+def conversation_link(escalation: Escalation, text: str) -> str:
+    address = reverse("admin:chat_conversation_change", args=[escalation.conversation_id])
+    return format_html('<a href="{}">{}</a>', address, text)
+
+
 @admin.register(Escalation)
 class EscalationAdmin(OwnedAdmin):
     form = EscalationForm
-    list_display = ["created_at", "trigger_type", "question", "resolved_at"]
-    list_select_related = ["message"]
-    list_filter = ["trigger_type"]
+    list_display = ["question", "trigger_type", "created_at", "resolved_at", "details"]
+    list_display_links = ["details"]
+    list_select_related = ["message", "conversation__facility"]
+    list_filter = [OpenFilter, "trigger_type"]
     fields = [
-        "trigger_type",
         "question",
-        "reason",
+        "trigger_type",
+        "how_sure",
         "created_at",
         "notified_at",
         "acknowledged_at",
@@ -360,24 +425,44 @@ class EscalationAdmin(OwnedAdmin):
         "resolution_notes",
     ]
     readonly_fields = [
-        "trigger_type",
         "question",
-        "reason",
+        "trigger_type",
+        "how_sure",
         "created_at",
         "notified_at",
         "acknowledged_at",
     ]
-    actions = ["acknowledge"]
+    actions = ["resolve", "acknowledge"]
 
     @admin.display(description=_("question"))
     def question(self, escalation: Escalation) -> str:
-        return escalation.message.content if escalation.message else ""
+        """It leads to the conversation, where it is answered."""
+        words = escalation.message.content if escalation.message else gettext("calls a person")
+        return conversation_link(escalation, words)
+
+    @admin.display(description=_("how sure the answer was"))
+    def how_sure(self, escalation: Escalation) -> str:
+        sure = escalation.ai_confidence
+        return "" if sure is None else gettext("%(number)d %%") % {"number": round(sure * 100)}
+
+    @admin.display(description=_("more"))
+    def details(self, escalation: Escalation) -> str:
+        return gettext("Details")
+
+    @admin.action(description=_("Mark as resolved"))
+    def resolve(self, request: HttpRequest, escalations: QuerySet[Escalation]) -> None:
+        for escalation in escalations:
+            staff.resolve(escalation, signed_in(request))
 
     @admin.action(description=_("Seen: do not repeat"))
     def acknowledge(self, request: HttpRequest, escalations: QuerySet[Escalation]) -> None:
         cast(EscalationQuerySet, escalations).acknowledge()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """It goes with its conversation."""
         return False
 
     def save_model(

@@ -18,12 +18,16 @@ class Source:
 
 
 class Thread:
-    """The messages of `conversation` after the message `after`, as `user` may see them."""
+    """The messages of `conversation` after the message `after` and the notes after the note
+    `after_note`, as `user` may see them."""
 
-    def __init__(self, conversation: Conversation, user: User, *, after: int = 0) -> None:
+    def __init__(
+        self, conversation: Conversation, user: User, *, after: int = 0, after_note: int = 0
+    ) -> None:
         self.conversation = conversation
         self.user = user
         self.after = after
+        self.after_note = after_note
 
     @cached_property
     def messages(self) -> list[Message]:
@@ -44,8 +48,12 @@ class Thread:
 
     @cached_property
     def notes(self) -> list[StaffNote]:
-        # A page that asks for what is new has the notes that were there when it was opened.
-        return [] if self.after else list(self.conversation.notes.select_related("author"))
+        rows = self.conversation.notes.filter(pk__gt=self.after_note)
+        return list(rows.select_related("author"))
+
+    @property
+    def newest_note_id(self) -> int:
+        return self.notes[-1].pk if self.notes else self.after_note
 
     @cached_property
     def faqs(self) -> dict[int, Source]:

@@ -21,10 +21,10 @@ from chat.models import MESSAGE_LENGTH, Escalation, Message
 from facilities.admin import works_somewhere
 from facilities.hours import StaffHours
 from facilities.models import Facility
-from faq.admin import FAQ_DRAFT
 from faq.facts import MissingFact, fill_in
 from faq.files_admin import OfFacility
 from faq.models import QUESTION_LENGTH, Faq
+from faq.prefilled import prefill
 from faq.reasons import Reasons, reasons_of
 from faq.search import Match, Ranking
 from yadopera.ai import get_provider
@@ -141,8 +141,7 @@ class TryOut:
             tried["question"], otherwise=DEFAULT_LANGUAGE
         )
         text = {"question": tried["question"][:QUESTION_LENGTH], "answer": ""}
-        request.session[FAQ_DRAFT] = {"facility": tried["facility"].pk, "texts": {language: text}}
-        return redirect("admin:faq_faq_add")
+        return redirect(prefill(request, tried["facility"], {language: text}))
 
     def urls(self) -> list[Any]:
         asked = require_http_methods(["GET", "HEAD", "POST"])(self.page)

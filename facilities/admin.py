@@ -43,6 +43,7 @@ from facilities.models import (
 )
 from facilities.posters import GETA, Paper, make_posters, missing_characters, picture_of
 from facilities.qr import data_url
+from facilities.schemas import MAX_ID
 from facilities.services import renew, revoke
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 
@@ -228,6 +229,11 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+
+def as_id(text: str) -> int:
+    """The number in an address; 0, which nothing has, when it is none."""
+    return int(text) if text.isdecimal() and len(text) < 20 and int(text) <= MAX_ID else 0
 
 
 def signed_in(request: HttpRequest) -> User:

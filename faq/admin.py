@@ -19,23 +19,20 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
 from facilities import audit
-from facilities.admin import FacilityAdmin, signed_in
+from facilities.admin import FacilityAdmin, as_id, signed_in
 from facilities.models import Facility
-from facilities.schemas import MAX_ID
 from faq import services
 from faq.files_admin import FilesAdmin
 from faq.forms import FaqForm
 from faq.history import differences, title_of
 from faq.models import Faq, FaqQuerySet, FaqRevision, FaqTranslation, FaqWording
+from faq.prefilled import prefilled
 from faq.services import add_starter_faqs
 from faq.translation import LIMITS, propose_texts
 from yadopera.ai import get_provider
 from yadopera.errors import InvalidRequest
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 
-#: Where in the session a page leaves the texts of a FAQ that it proposes:
-#: `{"facility": id, "texts": {language: {"question", "answer"}}}`.
-FAQ_DRAFT: Final = "faq_draft"
 #: Words of a search that count.
 SEARCH_WORDS: Final = 5
 REVISIONS_A_PAGE: Final = 20
@@ -211,12 +208,7 @@ class FaqAdmin(FilesAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A new FAQ begins with what a conversation proposes, where staff come from one."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        draft = request.session.pop(FAQ_DRAFT, None)
-        if draft is not None:
-            initial["facility"] = draft["facility"]
-            for language, text in draft["texts"].items():
-                initial |= {f"{part}_{language}": text[part] for part in ("question", "answer")}
-        return initial
+        return initial | prefilled(request)
 
     def save_model(self, request: HttpRequest, obj: Faq, form: Any, change: bool) -> None:
         fields = {
@@ -349,11 +341,6 @@ class FaqAdmin(FilesAdmin):
             return JsonResponse({"texts": {}, "problems": [problem]})
         proposal = propose_texts(facility, source, texts[source], targets)
         return JsonResponse({"texts": proposal.texts, "problems": proposal.problems})
-
-
-def as_id(text: str) -> int:
-    """The number in an address; 0, which nothing has, when it is none."""
-    return int(text) if text.isdecimal() and len(text) < 20 and int(text) <= MAX_ID else 0
 
 
 @admin.register(Facility)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
+from chat.admin import conversation_link
 from chat.staff import resolve
 from facilities.admin import OwnedAdmin, OwnersAdmin, ReadOnly, signed_in
 from nightqueue.models import ADDRESS_HELP, SECRET_HELP, Channel, Delivery, QueueEntry
@@ -65,20 +66,22 @@ class ChannelAdmin(OwnersAdmin):
     def send_test(self, request: HttpRequest, channels: QuerySet[Channel]) -> None:
         for channel in channels:
             send_test(channel)
-        text = gettext("Sent on its way. How it went is under 'deliveries' in a moment.")
+        text = gettext("Sent on its way. How it went is under 'What was sent' in a moment.")
         self.message_user(request, text, messages.SUCCESS)
 
 
 @admin.register(QueueEntry)
 class QueueEntryAdmin(ReadOnly, OwnedAdmin):
-    list_display = ("created_at", "question", "due_at", "told_at", "resolved_at")
+    list_display = ("question", "created_at", "due_at", "told_at", "resolved_at")
+    list_display_links = ("created_at",)
     list_select_related = ["escalation__message", "digest"]
     fields = readonly_fields = ("created_at", "question", "due_at", "told_at", "resolved_at")
     actions = ["resolve"]
 
     @admin.display(description=_("question"))
     def question(self, entry: QueueEntry) -> str:
-        return entry.guest_message
+        """It leads to the conversation, where it is answered."""
+        return conversation_link(entry.escalation, entry.guest_message or gettext("calls a person"))
 
     @admin.display(description=_("told"))
     def told_at(self, entry: QueueEntry) -> Any:

@@ -164,12 +164,16 @@ class FirstPage:
 
     @property
     def to_do(self) -> int:
-        return sum(self.dashboard.attention.values())
+        """Each guest once: who waits in the night queue is among those who wait."""
+        counts = self.dashboard.attention
+        return sum(counts.values()) - counts["night_queue"]
 
     @property
     def escalations(self) -> list[Escalation]:
-        """Dangers first, then the latest."""
-        waiting = list(self.dashboard.unresolved_escalations)
+        """Dangers first, then the latest, without those of the night, which have their own list."""
+        night = {entry.escalation_id for entry in self.dashboard.overnight_queue}
+        open_ones = self.dashboard.unresolved_escalations
+        waiting = [each for each in open_ones if each.pk not in night]
         waiting.sort(key=lambda each: each.trigger_type != Escalation.Trigger.SAFETY)
         return waiting[:SHOWN]
 

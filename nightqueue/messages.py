@@ -94,7 +94,9 @@ def letter(
 
 def write_danger(delivery: Delivery) -> Letter | None:
     escalation, facility = delivery.escalation, delivery.facility
-    if escalation is None or escalation.resolved_at or escalation.acknowledged_at:
+    if escalation is None or escalation.resolved_at:
+        return None
+    if delivery.repetition and escalation.acknowledged_at:  # the first call goes out in any case
         return None
     text = say(
         "danger",

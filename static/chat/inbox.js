@@ -5,27 +5,43 @@ const thread = page.querySelector(".thread");
 const reply = page.querySelector(".reply");
 const text = reply.elements.content;
 const LOOK_AGAIN_MS = 4000;
+// Whether somebody has been at this page since its newest message came. An open tab has seen nothing.
+let isAttended = true;
+let shownActs = "";
+
+function attend(event) {
+  if (reply.contains(event.target)) return; // whoever types looks at what he types
+  isAttended = true;
+  reply.elements.answers_up_to.value = page.dataset.newest;
+}
 
 function isAtEnd() {
   const { scrollTop, scrollHeight, clientHeight } = thread;
   return scrollHeight - scrollTop - clientHeight < 80;
 }
 
-async function look() {
-  const query = new URLSearchParams({ after: page.dataset.newest });
-  if (document.visibilityState === "visible") query.set("seen", "1");
-  const response = await fetch(`${page.dataset.live}?${query}`);
-  if (!response.ok) return;
-  const { html, newest, colleagues } = await response.json();
+function show({ html, acts, newest, newest_note, colleagues }) {
   const line = page.querySelector(".colleagues");
   line.textContent = colleagues.length ? `${line.dataset.text} ${colleagues.join(", ")}` : "";
-  if (String(newest) === page.dataset.newest) return;
-  page.dataset.newest = newest;
-  const follow = isAtEnd();
-  // Made by our own templates, every text in it escaped.
-  thread.insertAdjacentHTML("beforeend", html);
-  if (document.visibilityState === "visible") reply.elements.answers_up_to.value = newest;
-  if (follow) thread.scrollTop = thread.scrollHeight;
+  // Made by our own templates, every text in it escaped; so is `html`.
+  if (acts !== shownActs) page.querySelector(".acts").innerHTML = acts;
+  shownActs = acts;
+  if (String(newest_note) !== page.dataset.newestNote || String(newest) !== page.dataset.newest) {
+    const follow = isAtEnd();
+    thread.insertAdjacentHTML("beforeend", html);
+    if (follow) thread.scrollTop = thread.scrollHeight;
+  }
+  if (String(newest) !== page.dataset.newest) isAttended = false;
+  Object.assign(page.dataset, { newest, newestNote: newest_note });
+}
+
+async function look() {
+  const { newest, newestNote, live } = page.dataset;
+  const query = new URLSearchParams({ after: newest, note: newestNote });
+  if (isAttended && document.visibilityState === "visible") query.set("seen", newest);
+  const response = await fetch(`${live}?${query}`);
+  page.querySelector(".ended").hidden = response.ok && !response.redirected;
+  if (response.ok && !response.redirected) show(await response.json());
 }
 
 async function keepLooking() {
@@ -45,9 +61,23 @@ page.querySelector(".canned")?.addEventListener("change", (event) => {
   text.focus();
 });
 
-text.value = sessionStorage.getItem(page.dataset.draft) ?? "";
+// What was typed is forgotten when the server has it, and not before.
+if (new URLSearchParams(location.search).has("sent")) {
+  sessionStorage.removeItem(page.dataset.draft);
+  history.replaceState(null, "", location.pathname);
+}
+text.value ||= sessionStorage.getItem(page.dataset.draft) ?? "";
 text.addEventListener("input", () => sessionStorage.setItem(page.dataset.draft, text.value));
-reply.addEventListener("submit", () => sessionStorage.removeItem(page.dataset.draft));
+page.addEventListener("submit", ({ target }) => {
+  // The button's own value is sent all the same: it is read before this runs to its end.
+  setTimeout(() => target.querySelectorAll("button").forEach((each) => (each.disabled = true)));
+});
+addEventListener("pageshow", () => {
+  page.querySelectorAll("button:disabled").forEach((each) => (each.disabled = false));
+});
+for (const type of ["pointerdown", "pointermove", "wheel", "keydown"]) {
+  addEventListener(type, attend, { passive: true });
+}
 
 thread.scrollTop = thread.scrollHeight;
 setTimeout(keepLooking, LOOK_AGAIN_MS);

@@ -1,3 +1,3 @@
 import { keepRenewing } from "../yadopera/renew.js";
 
-keepRenewing("#result_list", 10_000);
+keepRenewing("#changelist", 10_000);

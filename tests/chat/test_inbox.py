@@ -161,8 +161,77 @@ def test_a_page_in_the_background_does_not_make_a_message_read(inbox, guest, wai
 
     inbox.live(waiting, after=0)
     assert inbox.listed(open="unread") == [waiting.pk]
-    inbox.live(waiting, after=0, seen=1)
+    inbox.live(waiting, after=0, seen=waiting.messages.last().pk)
     assert inbox.listed(open="unread") == []
+
+
+def test_an_open_page_that_nobody_looks_at_does_not_silence_a_danger(inbox, guest, waiting):
+    inbox.open(waiting)
+    before = waiting.messages.last().pk
+    guest.ask("there is a fire in my room")
+
+    inbox.live(waiting, after=before, seen=before)
+    danger = Escalation.objects.get(trigger_type="safety_category")
+    assert danger.acknowledged_at is None
+
+    inbox.live(waiting, after=before, seen=waiting.messages.last().pk)
+    danger.refresh_from_db()
+    assert danger.acknowledged_at is not None
+
+
+def test_a_colleagues_note_and_what_can_be_done_follow_on_an_open_page(inbox, waiting):
+    newest = waiting.messages.last().pk
+    nothing = inbox.live(waiting, after=newest, note=0).json()
+    assert nothing["html"].strip() == ""
+
+    inbox.act(waiting, "note", text="Parrot bites")
+    inbox.act(waiting, "take_over")
+
+    news = inbox.live(waiting, after=newest, note=0).json()
+    assert "Parrot bites" in news["html"]
+    assert "Hand back" in news["acts"]
+    again = inbox.live(waiting, after=newest, note=news["newest_note"]).json()
+    assert again["html"].strip() == ""
+
+
+@pytest.mark.parametrize("state", ["foo", "danger__x", "1"])
+def test_a_filter_that_somebody_makes_up_filters_nothing(inbox, waiting, state):
+    assert inbox.listed(open=state) == [waiting.pk]
+
+
+def test_a_reply_that_is_sent_twice_is_stored_once(inbox, waiting):
+    fields = {"content": REPLY, "client_message_id": "0b0f7e3e-6b59-4f2e-9b1c-3f1f0c6f0d11"}
+    for _time in range(2):
+        done = inbox.client.post(address("reply", waiting), fields)
+        assert done.url.endswith("?sent")
+
+    assert waiting.messages.filter(role=Message.Role.STAFF).count() == 1
+
+
+def test_line_breaks_are_counted_once_and_what_is_too_long_is_not_forgotten(inbox, waiting):
+    text = "x\r\n" * 2000
+    done = inbox.client.post(address("reply", waiting), {"content": text.strip()})
+    assert done.url.endswith("?sent")
+
+    done = inbox.client.post(address("reply", waiting), {"content": "x" * 4001})
+    assert "sent" not in done.url
+
+
+@pytest.mark.parametrize("page", ["reply", "act"])
+def test_whoever_had_to_sign_in_before_sending_comes_back_to_the_conversation(inbox, waiting, page):
+    assert inbox.client.get(address(page, waiting)).url == address("change", waiting)
+
+
+def test_a_question_for_staff_leads_to_its_conversation(inbox, waiting):
+    listed = inbox.client.get(reverse("admin:chat_escalation_changelist")).content.decode()
+    assert address("change", waiting) in listed
+
+    inbox.act(waiting, "resolve")
+
+    listed = inbox.client.get(reverse("admin:chat_escalation_changelist"))
+    assert list(listed.context["cl"].result_list) == []
+    every = inbox.client.get(reverse("admin:chat_escalation_changelist"), {"state": "all"})
+    assert len(every.context["cl"].result_list) == 1
 
 
 def test_a_colleague_at_the_same_conversation_is_named_and_oneself_is_not(
@@ -321,11 +390,6 @@ def test_a_message_of_another_conversation_is_not_found(inbox, sakura, waiting):
     strange = conversation_of(other).messages.first()
 
     assert inbox.act(waiting, "make_faq", message=strange.pk).status_code == 404
-
-
-@pytest.mark.parametrize("page", ["act", "reply"])
-def test_nothing_is_done_by_a_link(inbox, waiting, page):
-    assert inbox.client.get(address(page, waiting)).status_code == 405
 
 
 def test_a_conversation_that_has_ended_says_that_the_guest_may_not_read_on(inbox, waiting):

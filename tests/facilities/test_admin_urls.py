@@ -32,7 +32,7 @@ MODELS: dict[str, dict[str, tuple[int, int, int]]] = {
     "faq_faq": WORK,
     "chat_cannedreply": WORK,
     "chat_conversation": READ,
-    "chat_escalation": WORK | {"add": NOBODY},
+    "chat_escalation": READ,
     "nightqueue_queueentry": READ,
     "nightqueue_delivery": READ,
     "facilities_sitekey": SETTINGS,

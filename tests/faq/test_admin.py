@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from faq.admin import FAQ_DRAFT
 from faq.models import Faq, FaqRevision, FaqTranslation, FaqWording
+from faq.prefilled import prefill
 from faq.services import change_faq, delete_faq
 from yadopera.languages import LANGUAGES
 
@@ -242,15 +243,21 @@ def test_an_emptied_key_stays_what_it_was(staff, kite):
     assert (kite.intent_key, kite.priority) == ("kite", 5)
 
 
-def test_what_a_conversation_proposes_is_in_the_form_once(staff, sakura):
-    session = staff.session
-    text = {"question": "Umbrella?", "answer": "At the door."}
-    session[FAQ_DRAFT] = {"facility": sakura.pk, "texts": {"en": text}}
-    session.save()
+def test_what_two_pages_propose_stands_in_two_forms_however_often_they_are_loaded(staff, sakura):
+    request = HttpRequest()
+    request.session = staff.session
+    addresses = [
+        prefill(request, sakura, {"en": {"question": question, "answer": "At the door."}})
+        for question in ("Umbrella?", "Kite?")
+    ]
+    request.session.save()
 
-    form = staff.get(ADD).context["adminform"].form
-    assert form["question_en"].value() == "Umbrella?"
-    assert form["answer_en"].value() == "At the door."
+    for address, question in [*zip(addresses, ("Umbrella?", "Kite?"), strict=True)] * 2:
+        form = staff.get(address).context["adminform"].form
+        assert (form["question_en"].value(), form["answer_en"].value()) == (
+            question,
+            "At the door.",
+        )
     assert not staff.get(ADD).context["adminform"].form["question_en"].value()
 
 

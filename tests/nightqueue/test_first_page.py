@@ -38,7 +38,7 @@ def test_dangers_come_first_and_the_tab_counts_all(at_the_desk, guest, sakura, b
 
     response = page(at_the_desk)
 
-    assert response.context["title"] == "(4) Today"
+    assert response.context["title"] == "(3) Today"
     text = response.content.decode()
     assert text.index("there is a fire") < text.index(UNANSWERED)
     assert "may I bring a kite" in text
