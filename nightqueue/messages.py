@@ -94,9 +94,7 @@ def letter(
 
 def write_danger(delivery: Delivery) -> Letter | None:
     escalation, facility = delivery.escalation, delivery.facility
-    if escalation is None or escalation.resolved_at:
-        return None
-    if delivery.repetition and escalation.acknowledged_at:  # the first call goes out in any case
+    if escalation is None or escalation.resolved_at or escalation.acknowledged_at:
         return None
     text = say(
         "danger",
