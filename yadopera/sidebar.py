@@ -50,6 +50,12 @@ def waiting(request: HttpRequest) -> int:
     return Escalation.objects.for_user(request.user).unresolved().count()
 
 
+def suggested(request: HttpRequest) -> int:
+    from faq.models import FaqSuggestion  # as above
+
+    return FaqSuggestion.objects.for_user(request.user).pending().count()
+
+
 def in_every_page(request: HttpRequest) -> dict[str, Any]:
     """What the pages of the admin know beside their own: the inn whose guest page they lead to,
     for people who work at one inn."""
@@ -109,6 +115,13 @@ UNFOLD = {
                     ),
                     item(_("Night queue"), "bedtime", "nightqueue_queueentry"),
                     item(_("FAQs"), "menu_book", "faq_faq"),
+                    item(
+                        _("Suggestions"),
+                        "lightbulb",
+                        "faq_faqsuggestion",
+                        badge=shown_number(suggested),
+                        badge_variant="info",
+                    ),
                     {
                         "title": _("Try a question"),
                         "icon": "psychology_alt",

@@ -14,6 +14,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from chat.models import Conversation
 from facilities.models import AccessToken, AuditEvent, Membership, SiteKey, User
+from faq.models import FaqSuggestion
 
 PAGES = ["changelist", "add", "change", "delete", "history"]
 #: What owner, staff and operator are answered on each of the pages.
@@ -27,6 +28,7 @@ SETTINGS = WORK | {"add": OWNER, "delete": OWNER}
 OWNERS = dict.fromkeys(PAGES, OWNER) | {"history": HISTORY_OF_OWNERS}
 MODELS: dict[str, dict[str, tuple[int, int, int]]] = {
     "faq_faq": WORK,
+    "faq_faqsuggestion": READ,
     "chat_cannedreply": WORK,
     "chat_conversation": READ,
     "chat_escalation": WORK | {"add": NOBODY},
@@ -79,6 +81,7 @@ OTHERS = {
     "admin:chat_conversation_live": Page(IN_THE_INN, of(Conversation)),
     "admin:chat_conversation_reply": Page(DONE_IN_THE_INN, of(Conversation), {"content": "x"}),
     "admin:chat_conversation_act": Page(DONE_IN_THE_INN, of(Conversation), {"action": "resolve"}),
+    "admin:faq_faqsuggestion_act": Page(DONE_IN_THE_INN, of(FaqSuggestion), {"action": "reject"}),
     "account": Page(ANYBODY),
     "second_factor": Page(ANYBODY),
     "backup_codes": Page((302, 302, 302, 302)),
