@@ -87,10 +87,11 @@ def newest_reply(questions: list[SuggestedQuestion], own: str) -> tuple[str, str
 
 
 def most_asked(questions: list[SuggestedQuestion]) -> SuggestedQuestion:
-    """The wording that most guests used; of several, the newest. `questions` are newest first."""
+    """The wording that most guests used; of several, the shortest, which tells least of a guest's
+    own circumstances."""
     guests = {(q.text.casefold(), q.guest) for q in questions}
     count = Counter(text for text, _guest in guests)
-    return max(questions, key=lambda q: count[q.text.casefold()])
+    return min(questions, key=lambda q: (-count[q.text.casefold()], len(q.text)))
 
 
 def one_line(text: str) -> str:

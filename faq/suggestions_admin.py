@@ -35,9 +35,10 @@ from yadopera.ai import get_provider
 from yadopera.errors import InvalidRequest, NotFound
 from yadopera.languages import LANGUAGES
 
-#: Guests' own words that a page shows, and suggestions and FAQs that it offers to choose from.
+#: Guests' own words that a page shows; suggestions, and FAQs, that it offers to choose from.
 EXAMPLES: Final = 30
 OTHERS: Final = 50
+NEAR: Final = 3
 
 Status = FaqSuggestion.Status
 
@@ -324,7 +325,9 @@ def near_faqs(suggestion: FaqSuggestion) -> list[dict[str, Any]]:
     """`{faq, question, answer}` of the FAQs of which it may be another wording, the likeliest
     first."""
     facility, language = suggestion.facility, suggestion.language
-    ranking = search_faqs(facility, suggestion.question, language=suggestion.question_language)
+    ranking = search_faqs(
+        facility, suggestion.question, language=suggestion.question_language, limit=NEAR
+    )
     numbers = [match.faq_id for match in ranking.matches]
     if suggestion.similar_faq_id:
         numbers.insert(0, suggestion.similar_faq_id)
