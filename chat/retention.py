@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat.models import Conversation, ConversationQuerySet
 from facilities.models import Facility
+from faq.suggestions import forget_guests
 
 logger = logging.getLogger(__name__)
 
@@ -57,5 +58,6 @@ def delete(conversation_ids: list[int]) -> None:
     rows = Conversation.objects.filter(
         Q(pk__in=conversation_ids) | Q(joined__in=conversation_ids)
     ).order_by("pk")
-    list(rows.select_for_update().values_list("pk", flat=True))
+    guests = list(rows.select_for_update().values_list("pk", flat=True))
+    forget_guests(guests)
     Conversation.objects.filter(pk__in=conversation_ids).delete()

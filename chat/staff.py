@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from chat.live import announce
 from chat.models import Conversation, Escalation, Message
 from chat.services import lock
+from chat.tasks import queue_learning
 from chat.translation import translate
 from facilities import audit
 from facilities.models import User
@@ -76,6 +77,7 @@ def reply(
         conversation.save(update_fields=["staff_until"])
         resolve_up_to(conversation, answers_up_to, user)
         audit.record(audit.Action.REPLIED, facility=facility, actor=user, target=conversation)
+        queue_learning(facility.pk)
         announce(conversation)
     return message
 

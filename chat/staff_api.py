@@ -7,8 +7,8 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext
 from ninja import Path, Query, Router, Status
 
-from chat import feedback, staff
-from chat.models import Escalation, GuestFeedback
+from chat import feedback, learning, staff
+from chat.models import Escalation, GuestFeedback, Message
 from chat.schemas import SessionId
 from chat.staff_schemas import (
     EscalationListOut,
@@ -22,6 +22,9 @@ from chat.staff_schemas import (
 )
 from facilities.models import User
 from facilities.schemas import DoneOut, Page, RowIdText
+from faq.api import shown_suggestion
+from faq.models import FaqSuggestion
+from faq.schemas import SuggestionOut
 
 router = Router(tags=["staff"])
 
@@ -107,3 +110,15 @@ def ignore_feedback(
 def get_feedback_stats(request: HttpRequest, page: Query[Page]) -> dict[str, object]:
     """What guests thought of the answers since the beginning."""
     return feedback.feedback_stats(GuestFeedback.objects.for_user(request.user), page)
+
+
+@router.post("/faq-suggestions/generate/{message_id}", response={201: SuggestionOut})
+def suggest_faq(
+    request: HttpRequest, message_id: Annotated[RowIdText, Path()]
+) -> Status[FaqSuggestion]:
+    """Suggest a FAQ for what a guest asked in this message, or for the question that this answer
+    answers. Where others have asked the same, it is theirs."""
+    messages = Message.objects.for_user(request.user)
+    rows = messages.select_related("conversation__facility", "reply_to__conversation__facility")
+    suggestion = learning.suggest(get_object_or_404(rows, pk=message_id))
+    return Status(201, shown_suggestion(request, suggestion.pk))

@@ -1,6 +1,10 @@
 """What happens to conversations in the background."""
 
 from celery import shared_task
+from django.db import transaction
+
+from facilities.models import Facility
+from yadopera.queues import enqueue
 
 
 @shared_task
@@ -19,3 +23,20 @@ def answer_forgotten() -> None:
     from chat.services import answer_forgotten
 
     answer_forgotten()
+
+
+@shared_task
+def learn(facility_id: int | None = None) -> None:
+    """Gather the questions that want a FAQ: of one facility, or of all, which picks up whatever an
+    earlier run left."""
+    from chat import learning
+
+    if facility_id is None:
+        learning.learn_everywhere()
+    elif facility := Facility.objects.filter(pk=facility_id).first():
+        learning.learn(facility)
+
+
+def queue_learning(facility_id: int) -> None:
+    """Learn at this facility once the present transaction is through; beat looks everywhere."""
+    transaction.on_commit(lambda: enqueue(learn, facility_id))

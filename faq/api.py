@@ -15,9 +15,20 @@ from facilities import audit
 from facilities.models import User
 from facilities.schemas import Page, RowIdText
 from facilities.staff_api import chosen_facility
-from faq import services
-from faq.models import Faq, FaqTranslation
-from faq.schemas import FaqChange, FaqIn, FaqListOut, FaqOut, FaqTranslationOut, UploadOut
+from faq import reviews, services
+from faq.models import Faq, FaqSuggestion, FaqTranslation
+from faq.reviews import Decision
+from faq.schemas import (
+    ApproveIn,
+    FaqChange,
+    FaqIn,
+    FaqListOut,
+    FaqOut,
+    FaqTranslationOut,
+    SuggestionListOut,
+    SuggestionOut,
+    UploadOut,
+)
 from faq.transfer import (
     UPLOADED_ROWS,
     FaqFile,
@@ -33,6 +44,7 @@ router = Router(tags=["staff"])
 ERRORS_LISTED: Final = 1000
 
 FaqId = Annotated[RowIdText, Path()]
+SuggestionId = Annotated[RowIdText, Path()]
 
 
 @router.get("/faqs", response=FaqListOut)
@@ -141,3 +153,77 @@ def delete_faq(request: HttpRequest, faq_id: FaqId) -> Status[None]:
 def find_faq(request: HttpRequest, faq_id: int) -> Faq:
     rows = Faq.objects.for_user(request.user).select_related("facility")
     return get_object_or_404(rows, pk=faq_id)
+
+
+# Suggestions ------------------------------------------------------------------------------------
+
+
+@router.get("/faq-suggestions", response=SuggestionListOut)
+def list_suggestions(
+    request: HttpRequest,
+    page: Query[Page],
+    status: Annotated[FaqSuggestion.Status | None, Query()] = None,
+) -> dict[str, object]:
+    """Questions that no FAQ answers well: those that most guests asked lately first."""
+    rows = FaqSuggestion.objects.for_user(request.user)
+    if status is not None:
+        rows = rows.filter(status=status)
+    return {"suggestions": page.of(rows.ranked().with_questions()), "total": rows.count()}
+
+
+@router.post("/faq-suggestions/{suggestion_id}/approve", response=SuggestionOut)
+def approve_suggestion(
+    request: HttpRequest, suggestion_id: SuggestionId, payload: ApproveIn
+) -> FaqSuggestion:
+    """Make a FAQ of it, from which the next guest is answered. One that is one already stays so."""
+    decision = Decision(**{name: getattr(payload, name) for name in ApproveIn.model_fields})
+    reviews.approve(
+        suggestion=find_suggestion(request, suggestion_id),
+        actor=cast(User, request.user),
+        decision=decision,
+    )
+    return shown_suggestion(request, suggestion_id)
+
+
+@router.post("/faq-suggestions/{suggestion_id}/add-to/{faq_id}", response=SuggestionOut)
+def add_wording(request: HttpRequest, suggestion_id: SuggestionId, faq_id: FaqId) -> FaqSuggestion:
+    """Let a FAQ of the same inn be found by what guests asked."""
+    suggestion = find_suggestion(request, suggestion_id)
+    faqs = Faq.objects.for_facility(suggestion.facility)
+    reviews.approve_as_wording(
+        suggestion=suggestion,
+        faq=get_object_or_404(faqs, pk=faq_id),
+        actor=cast(User, request.user),
+    )
+    return shown_suggestion(request, suggestion_id)
+
+
+@router.post("/faq-suggestions/{suggestion_id}/reject", response=SuggestionOut)
+def reject_suggestion(request: HttpRequest, suggestion_id: SuggestionId) -> FaqSuggestion:
+    """No FAQ is wanted of it. It comes back when three more guests ask."""
+    suggestion = find_suggestion(request, suggestion_id)
+    reviews.reject(suggestion=suggestion, actor=cast(User, request.user))
+    return shown_suggestion(request, suggestion_id)
+
+
+@router.post("/faq-suggestions/{suggestion_id}/merge/{into_id}", response=SuggestionOut)
+def merge_suggestion(
+    request: HttpRequest, suggestion_id: SuggestionId, into_id: SuggestionId
+) -> FaqSuggestion:
+    """It asks for the same as another one of the inn, which gets its questions and stays."""
+    suggestion = find_suggestion(request, suggestion_id)
+    others = FaqSuggestion.objects.for_facility(suggestion.facility)
+    target = get_object_or_404(others, pk=into_id)
+    reviews.merge(suggestion=suggestion, into=target, actor=cast(User, request.user))
+    return shown_suggestion(request, target.pk)
+
+
+def find_suggestion(request: HttpRequest, suggestion_id: int) -> FaqSuggestion:
+    rows = FaqSuggestion.objects.for_user(request.user).select_related("facility")
+    return get_object_or_404(rows, pk=suggestion_id)
+
+
+def shown_suggestion(request: HttpRequest, suggestion_id: int) -> FaqSuggestion:
+    """As it is listed."""
+    rows = FaqSuggestion.objects.for_user(request.user).ranked().with_questions()
+    return get_object_or_404(rows, pk=suggestion_id)

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -8,3 +10,5 @@ class FaqConfig(AppConfig):
 
     def ready(self) -> None:
         from faq import pgvector  # noqa: F401 (registers its check)
+
+        import_module("faq.suggestions_admin")

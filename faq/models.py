@@ -30,6 +30,10 @@ OUTDATED = 0
 UPLOAD_LIFE: Final = timedelta(days=1)
 #: Most of a text's row; whoever only shows it does without.
 VECTORS = (*VIEWS, "embedding")
+#: What a guest may write at once, in characters.
+ASKED_LENGTH: Final = 1000
+#: A guest who asked within so many days counts once for each of these: lately is worth more.
+LATELY: Final = (7, 14, 30)
 #: Texts that are written at once are stored a moment after each other.
 WRITTEN_TOGETHER: Final = timedelta(seconds=10)
 
@@ -146,8 +150,8 @@ class Faq(models.Model):
         }
 
 
-class GuestText(models.Model):
-    """A text by which a FAQ is found, with what the search needs of it."""
+class ReadText(models.Model):
+    """A text with what is read in it, so that it can be compared with others."""
 
     language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
     #: VIEWS; None until computed.
@@ -165,15 +169,31 @@ class GuestText(models.Model):
     #: Why the provider made none, in words for staff; empty when it has not failed.
     embedding_problem = models.CharField(max_length=200, blank=True, editable=False)
 
-    #: Of which FAQ, and all texts of one kind; the two kinds declare both.
-    faq: Any
+    #: All texts of one kind.
     objects: Any
 
     class Meta:
         abstract = True
 
-    #: The fields by which the text is found: the question, then what may follow it.
+    #: The fields that are read: the question, then what may follow it.
     indexed_fields: ClassVar[tuple[str, ...]] = ("text",)
+
+    def index(self) -> None:
+        """Bring the views up to date with the text."""
+        meaning = load_reader().read(*(getattr(self, name) for name in self.indexed_fields))
+        for view in VIEWS:
+            setattr(self, view, to_vector(getattr(meaning, view)))
+        self.index_version = version()
+
+
+class GuestText(ReadText):
+    """A text by which a FAQ is found."""
+
+    #: Of which FAQ; the two kinds declare it.
+    faq: Any
+
+    class Meta:
+        abstract = True
 
     def save(self, **options: Any) -> None:
         self.index()
@@ -183,13 +203,6 @@ class GuestText(models.Model):
             options["update_fields"] = {*fields, *INDEX_FIELDS, *EMBEDDING_FIELDS}
         super().save(**options)
         queue_vectors(self.faq.facility_id)
-
-    def index(self) -> None:
-        """Bring the views up to date with the text."""
-        meaning = load_reader().read(*(getattr(self, name) for name in self.indexed_fields))
-        for view in VIEWS:
-            setattr(self, view, to_vector(getattr(meaning, view)))
-        self.index_version = version()
 
     def embedded_text(self) -> str:
         """What the provider's vector is of: nothing that only guests at the inn may know."""
@@ -382,3 +395,151 @@ class FaqRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.faq_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class FaqSuggestionQuerySet(OwnedQuerySet["FaqSuggestion"]):
+    def pending(self) -> Self:
+        return self.filter(status=FaqSuggestion.Status.PENDING)
+
+    def with_questions(self) -> Self:
+        """Guests' own words come along, the newest first, without vectors."""
+        questions = SuggestedQuestion.objects.defer(*VECTORS).order_by("-asked_at", "-pk")
+        return self.prefetch_related(models.Prefetch("questions", queryset=questions))
+
+    def ranked(self) -> Self:
+        """Those that most guests asked lately first, then the latest. Each with `guests`, how many
+        asked it, `urgency` (each guest of the last 30 days counts, newer ones more) and
+        `last_asked_at`. Guests are counted, not messages: asking again and again changes nothing.
+        """
+        now = timezone.now()
+        guests = [
+            models.Count(
+                "questions__guest",
+                distinct=True,
+                filter=models.Q(questions__asked_at__gt=now - timedelta(days=days)),
+            )
+            for days in LATELY
+        ]
+        return self.annotate(
+            guests=models.Count("questions__guest", distinct=True),
+            urgency=sum(guests[1:], start=guests[0]),
+            last_asked_at=models.Max("questions__asked_at"),
+        ).order_by("-urgency", models.F("last_asked_at").desc(nulls_last=True), "-pk")
+
+
+class FaqSuggestion(models.Model):
+    """A question that no FAQ answers well, with a drafted answer, for staff to decide upon."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("to be decided")
+        APPROVED = "approved", _("answered by a FAQ")
+        REJECTED = "rejected", _("rejected")
+
+    facility = models.ForeignKey(
+        Facility, models.CASCADE, verbose_name=_("facility"), related_name="faq_suggestions"
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status, default=Status.PENDING, editable=False
+    )
+    #: The inn's own when it began.
+    language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
+    #: The draft, and the language of each part: without an AI provider they are as somebody wrote
+    #: them. An empty answer is in none.
+    question = models.CharField(_("question"), max_length=QUESTION_LENGTH)
+    question_language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES)
+    answer = models.TextField(_("answer"), max_length=ANSWER_LENGTH, blank=True)
+    answer_language = models.CharField(max_length=5, choices=LANGUAGE_CHOICES, blank=True)
+    #: language -> `{question, answer}`: what guests asked and staff replied in other languages.
+    other_texts = models.JSONField(default=dict)
+    category = models.CharField(_("category"), max_length=20, choices=Faq.Category)
+    #: The FAQ of which it may be another wording.
+    similar_faq = models.ForeignKey(
+        Faq, models.SET_NULL, null=True, verbose_name=_("similar FAQ"), related_name="+"
+    )
+    #: The FAQ that it has become, or to which it was added.
+    created_faq = models.ForeignKey(
+        Faq, models.SET_NULL, null=True, verbose_name=_("its FAQ"), related_name="suggestions"
+    )
+    #: Staff have written in the draft: nothing else does any more.
+    is_edited = models.BooleanField(default=False)
+    #: When the draft was last made of guests' and staff's own words, and when the AI provider has
+    #: written it since; None until it has.
+    put_together_at = models.DateTimeField(default=timezone.now)
+    written_at = models.DateTimeField(null=True)
+    #: Approved, and to be translated into the languages that its FAQ lacks.
+    awaits_translation = models.BooleanField(default=False)
+    reviewed_at = models.DateTimeField(_("decided"), null=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        verbose_name=_("decided by"),
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("first seen"), default=timezone.now)
+
+    objects = FaqSuggestionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("suggestion")
+        verbose_name_plural = _("suggestions")
+        constraints = [
+            models.CheckConstraint(
+                name="faq_suggestion_status_known",
+                condition=models.Q(status__in=["pending", "approved", "rejected"]),
+            ),
+            models.CheckConstraint(
+                name="faq_suggestion_question_not_empty", condition=~models.Q(question="")
+            ),
+            models.CheckConstraint(
+                name="faq_suggestion_category_known",
+                condition=models.Q(category__in=["basic", "facilities", "location", "trouble"]),
+            ),
+        ]
+        indexes = [models.Index(fields=["facility", "status"], name="faq_suggestion_status")]
+
+    def __str__(self) -> str:
+        return self.question[:80]
+
+
+class SuggestedQuestionQuerySet(OwnedQuerySet["SuggestedQuestion"]):
+    facility_path = "suggestion__facility"
+
+
+class SuggestedQuestion(ReadText):
+    """One guest's words of a suggestion, until his conversation is deleted."""
+
+    class Why(models.TextChoices):
+        HANDED_OVER = "handed_over", _("handed to staff")
+        VOTED_DOWN = "voted_down", _("the answer did not help")
+        ANSWERED = "answered", _("answered by staff")
+        CHOSEN = "chosen", _("chosen by staff")
+
+    suggestion = models.ForeignKey(FaqSuggestion, models.CASCADE, related_name="questions")
+    #: Numbers of the message and of its conversation, which tells one guest from another. No
+    #: foreign keys: FAQs know nothing of conversations.
+    message_id = models.BigIntegerField(unique=True)
+    guest = models.BigIntegerField()
+    text = models.CharField(max_length=ASKED_LENGTH)
+    #: language -> what staff replied.
+    replies = models.JSONField(default=dict)
+    #: The number of the newest reply of staff among `replies`.
+    replied_until = models.BigIntegerField(default=0)
+    why = models.CharField(max_length=20, choices=Why)
+    asked_at = models.DateTimeField()
+    #: When it came to the suggestion.
+    noted_at = models.DateTimeField(default=timezone.now)
+
+    objects = SuggestedQuestionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["guest"], name="suggested_question_guest")]
+        constraints = [
+            models.CheckConstraint(
+                name="suggested_question_why_known",
+                condition=models.Q(why__in=["handed_over", "voted_down", "answered", "chosen"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]

@@ -8,8 +8,18 @@ from pydantic import AfterValidator, StrictBool, StringConstraints
 
 from facilities.models import Facility
 from facilities.schemas import LanguageCode, NoNul, RowId
-from faq.models import ANSWER_LENGTH, KEY_LENGTH, QUESTION_LENGTH, Faq
+from faq.models import (
+    ANSWER_LENGTH,
+    KEY_LENGTH,
+    QUESTION_LENGTH,
+    Faq,
+    FaqSuggestion,
+    SuggestedQuestion,
+)
 from yadopera.languages import LANGUAGES
+
+#: Guests' own words that are shown of one suggestion.
+EXAMPLES = 50
 
 Key = Annotated[str, StringConstraints(strip_whitespace=True, max_length=KEY_LENGTH), NoNul]
 Question = Annotated[
@@ -136,3 +146,88 @@ class UploadOut(Schema):
     uploaded_by: int
     errors: list[UploadErrorOut]
     warnings: list[UploadWarningOut]
+
+
+class ExampleOut(Schema):
+    """One guest's words."""
+
+    message_id: int
+    text: str
+    language: str
+    why: str
+    asked_at: datetime
+
+
+class SuggestionOut(Schema):
+    id: int
+    facility_id: int
+    #: The first message of those that ask it; null when all of them are deleted.
+    source_message_id: int | None
+    suggested_question: str
+    #: Empty while nobody of the staff has replied to it.
+    suggested_answer: str
+    suggested_category: str
+    #: Of the suggested question: the inn's own, or without an AI provider the guest's.
+    language: str
+    status: FaqSuggestion.Status
+    reviewed_at: datetime | None
+    reviewed_by: int | None
+    #: The FAQ that it became, or to which it was added.
+    created_faq_id: int | None
+    created_at: datetime
+    #: Guests who asked it, each once.
+    guests: int
+    last_asked_at: datetime | None
+    #: The newest first.
+    examples: list[ExampleOut]
+    languages: list[str]
+    #: A FAQ of which it may be another wording.
+    similar_faq_id: int | None
+
+    @staticmethod
+    def resolve_source_message_id(suggestion: FaqSuggestion) -> int | None:
+        return min((each.message_id for each in suggestion.questions.all()), default=None)
+
+    @staticmethod
+    def resolve_suggested_question(suggestion: FaqSuggestion) -> str:
+        return suggestion.question
+
+    @staticmethod
+    def resolve_suggested_answer(suggestion: FaqSuggestion) -> str:
+        return suggestion.answer
+
+    @staticmethod
+    def resolve_suggested_category(suggestion: FaqSuggestion) -> str:
+        return suggestion.category
+
+    @staticmethod
+    def resolve_language(suggestion: FaqSuggestion) -> str:
+        return suggestion.question_language
+
+    @staticmethod
+    def resolve_reviewed_by(suggestion: FaqSuggestion) -> int | None:
+        return suggestion.reviewed_by_id
+
+    @staticmethod
+    def resolve_examples(suggestion: FaqSuggestion) -> list[SuggestedQuestion]:
+        return list(suggestion.questions.all())[:EXAMPLES]
+
+    @staticmethod
+    def resolve_languages(suggestion: FaqSuggestion) -> list[str]:
+        asked_in = {each.language for each in suggestion.questions.all()}
+        return [code for code in LANGUAGES if code in asked_in]
+
+
+class SuggestionListOut(Schema):
+    suggestions: list[SuggestionOut]
+    #: How many there are of those asked for, on this page or not.
+    total: int
+
+
+class ApproveIn(Schema):
+    """What is left out, or null, is as suggested. What is written is in the inn's own language."""
+
+    question: Question | None = None
+    answer: Answer | None = None
+    category: Faq.Category | None = None
+    priority: Priority | None = None

@@ -23,6 +23,8 @@ from faq.models import (
     FaqTranslation,
     FaqWording,
     GuestText,
+    ReadText,
+    SuggestedQuestion,
 )
 from faq.presets import load_presets
 from faq.tasks import queue_index, queue_vectors
@@ -284,6 +286,13 @@ def put_wordings(faq: Faq, wordings: Wordings) -> None:
         FaqWording(faq=faq, language=language, text=text).save()
 
 
+def add_guest_wordings(faq: Faq, wordings: Wordings) -> None:
+    """Keep guests' own words as further wordings of `faq`, beside those that it has."""
+    known = set(faq.wordings.values_list("language", "text"))
+    for language, text in sorted(wordings - known):
+        FaqWording(faq=faq, language=language, text=text, origin=FaqWording.Origin.GUEST).save()
+
+
 def note_still_right(faq: Faq, languages: Iterable[str]) -> None:
     """Staff say that these texts still say what the inn's own says, which changed after them."""
     faq.translations.filter(language__in=list(languages)).update(updated_at=timezone.now())
@@ -369,14 +378,14 @@ def reindex(facility: Facility | None = None, *, at_most: int | None = None) -> 
     Each batch commits on its own: a killed run goes on where it stopped.
     """
     done = 0
-    for model in (FaqTranslation, FaqWording):
+    for model in (FaqTranslation, FaqWording, SuggestedQuestion):
         while (at_most is None or done < at_most) and (batch := _reindex(model, facility)):
             done += batch
     return done
 
 
 @transaction.atomic
-def _reindex(model: type[FaqTranslation] | type[FaqWording], facility: Facility | None) -> int:
+def _reindex(model: type[ReadText], facility: Facility | None) -> int:
     rows: OwnedQuerySet[Any] = model.objects.filter(
         Q(index_version=None) | ~Q(index_version=version())
     )

@@ -22,6 +22,8 @@ class AttentionOut(Schema):
     night_queue: int
     #: FAQs, and answers of no FAQ, that a guest has voted down; no more than are listed.
     low_rated_answers: int
+    #: FAQs that are suggested and to be decided upon.
+    suggestions: int
 
 
 class SpanOut(Schema):

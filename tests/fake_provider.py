@@ -38,6 +38,8 @@ class FakeProvider:
         self.dimensions = DIMENSIONS
         #: What the model says; by default it answers with the first FAQ it is given.
         self.reply: Callable[[list[dict[str, str]]], str | dict[str, Any]] = first_faq
+        #: The vector of a text, of unit length; by default texts that share words are alike.
+        self.embed: Callable[[str], list[float]] = lambda text: bag_of_words(text, self.dimensions)
         #: Seconds between two pieces of a stream.
         self.pause = 0.0
 
@@ -146,7 +148,7 @@ class FakeProvider:
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
         rows = []
         for index, text in enumerate(texts):
-            vector = bag_of_words(text, self.dimensions)
+            vector = self.embed(text)
             packed = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
             as_asked = packed if body.get("encoding_format") == "base64" else vector
             rows.append({"object": "embedding", "index": index, "embedding": as_asked})

@@ -20,6 +20,8 @@ STAFF_SECONDS = 20
 TRANSLATE_SECONDS = 60
 #: How often questions are looked for that were stored and never answered.
 FORGOTTEN_SECONDS = 60
+#: How often questions are looked for that want a FAQ.
+LEARN_SECONDS = 300
 #: A worker is taken for dead when this many heartbeats in a row are missing.
 HEARTBEATS_MISSED = 4
 
@@ -48,6 +50,11 @@ app.conf.beat_schedule = {
         "task": "chat.tasks.answer_forgotten",
         "schedule": FORGOTTEN_SECONDS,
         "options": {"expires": FORGOTTEN_SECONDS},
+    },
+    "learn": {
+        "task": "chat.tasks.learn",
+        "schedule": LEARN_SECONDS,
+        "options": {"expires": LEARN_SECONDS},
     },
     "purge-expired": {
         "task": "chat.tasks.purge",

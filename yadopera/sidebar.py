@@ -1,6 +1,5 @@
 """What the staff's pages are called and where they are found."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
@@ -33,21 +32,23 @@ def for_owners(request: HttpRequest) -> bool:
     return may(request, Right.OWN)
 
 
-def shown_number(count: Callable[[HttpRequest], int]) -> Callable[[HttpRequest], str]:
-    """A badge that is there only when there is something to count."""
-    return lambda request: str(count(request) or "")
-
-
 def in_inbox(request: HttpRequest) -> bool:
     """Whether a page of conversations is open; trying a question has an address below theirs."""
     inbox = reverse("admin:chat_conversation_changelist")
     return request.path.startswith(inbox) and not request.path.startswith(f"{inbox}try/")
 
 
-def waiting(request: HttpRequest) -> int:
+def waiting(request: HttpRequest) -> str:
+    """How many guests' questions wait for staff; empty when none does, and so below."""
     from chat.models import Escalation  # as above
 
-    return Escalation.objects.for_user(request.user).unresolved().count()
+    return str(Escalation.objects.for_user(request.user).unresolved().count() or "")
+
+
+def suggested(request: HttpRequest) -> str:
+    from faq.models import FaqSuggestion  # as above
+
+    return str(FaqSuggestion.objects.for_user(request.user).pending().count() or "")
 
 
 def in_every_page(request: HttpRequest) -> dict[str, Any]:
@@ -104,11 +105,18 @@ UNFOLD = {
                         _("For staff"),
                         "support_agent",
                         "chat_escalation",
-                        badge=shown_number(waiting),
+                        badge="yadopera.sidebar.waiting",
                         badge_variant="danger",
                     ),
                     item(_("Night queue"), "bedtime", "nightqueue_queueentry"),
                     item(_("FAQs"), "menu_book", "faq_faq"),
+                    item(
+                        _("Suggestions"),
+                        "lightbulb",
+                        "faq_faqsuggestion",
+                        badge="yadopera.sidebar.suggested",
+                        badge_variant="info",
+                    ),
                     {
                         "title": _("Try a question"),
                         "icon": "psychology_alt",

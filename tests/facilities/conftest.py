@@ -26,6 +26,7 @@ def operator(db):
 @pytest.fixture
 def rows(sakura, hanako, site_key):
     """An object of each kind at Sakura-ya."""
+    from chat.learning import learn
     from chat.models import CannedReply, Conversation, Escalation
     from facilities import audit
     from facilities.models import (
@@ -36,12 +37,13 @@ def rows(sakura, hanako, site_key):
         SiteKey,
         StaffAbsence,
     )
-    from faq.models import Faq
+    from faq.models import Faq, FaqSuggestion
     from nightqueue.models import Channel, Delivery, QueueEntry
     from tests.conftest import Guest
 
     Guest(sakura).ask("Can you lend me a surfboard for my parrot?")
     escalation = Escalation.objects.get(conversation__facility=sakura)
+    learn(sakura)
     channel = Channel.objects.create(facility=sakura, kind="email", address="a@sakura.example.com")
     QueueEntry.objects.get_or_create(
         escalation=escalation, defaults={"facility": sakura, "due_at": timezone.now()}
@@ -57,6 +59,7 @@ def rows(sakura, hanako, site_key):
         Facility: sakura,
         SiteKey: SiteKey.objects.get(facility=sakura),
         Faq: Faq.objects.filter(facility=sakura).first(),
+        FaqSuggestion: FaqSuggestion.objects.get(facility=sakura),
         Conversation: Conversation.objects.get(facility=sakura),
         Escalation: escalation,
         CannedReply: CannedReply.objects.create(

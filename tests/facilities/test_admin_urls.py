@@ -15,7 +15,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from chat.models import Conversation
 from facilities.models import AccessToken, AuditEvent, Facility, Membership, SiteKey, User
 from faq.history import snapshot_of
-from faq.models import Faq, FaqRevision, FaqUpload
+from faq.models import Faq, FaqRevision, FaqSuggestion, FaqUpload
 from tests.conftest import browser_of
 
 PAGES = ["changelist", "add", "change", "delete", "history"]
@@ -30,6 +30,7 @@ SETTINGS = WORK | {"add": OWNER, "delete": OWNER}
 OWNERS = dict.fromkeys(PAGES, OWNER) | {"history": HISTORY_OF_OWNERS}
 MODELS: dict[str, dict[str, tuple[int, int, int]]] = {
     "faq_faq": WORK,
+    "faq_faqsuggestion": READ,
     "chat_cannedreply": WORK,
     "chat_conversation": READ,
     "chat_escalation": READ,
@@ -102,6 +103,7 @@ OTHERS = {
     "help_page": Page(ANYBODY, lambda rows: ["morning"]),
     "setup": Page((302, 302, 302, 302)),
     "setup_of": Page((200, 404, 200, 404), lambda rows: ["sakura"]),
+    "admin:faq_faqsuggestion_act": Page(DONE_IN_THE_INN, of(FaqSuggestion), {"action": "reject"}),
     "account": Page(ANYBODY),
     "second_factor": Page(ANYBODY),
     "backup_codes": Page((302, 302, 302, 302)),

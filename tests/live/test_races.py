@@ -220,3 +220,67 @@ def test_absences_replaced_at_once_are_those_of_one(owner):
     assert len(periods) == 3
     assert len({each["start_time"][:2] for each in periods}) == 1
     owner.put("/admin/facility/settings", json={"staff_absence_periods": []})
+
+
+def test_eight_guests_whose_question_is_suggested_at_once_are_in_one_suggestion(
+    owner, post, http, suggestions_of
+):
+    """Each message is also sent twice."""
+    text = "where may I park my elephant"
+    numbers = []
+    for _ in range(AT_ONCE // 2):
+        session = post("/chat", facility_id=owner.facility_id, message=text).json()["session_id"]
+        history = http.get(f"/api/v1/chat/history/{session}").json()
+        numbers.append(history["messages"][0]["id"])
+
+    def suggest(number):
+        return owner.post(f"/admin/faq-suggestions/generate/{number}")
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = list(pool.map(suggest, numbers * 2))
+
+    assert {each.status_code for each in made} == {201}
+    [suggestion] = suggestions_of(text)
+    assert suggestion["guests"] == AT_ONCE // 2
+    assert sorted(each["message_id"] for each in suggestion["examples"]) == sorted(numbers)
+
+
+def test_two_that_learn_at_once_learn_the_same_once(live, owner, post, suggestions_of):
+    text = "who painted the dragon on the ceiling"
+    for _ in range(3):
+        post("/chat", facility_id=owner.facility_id, message=text, language="en")
+    learn = "from chat.learning import learn_everywhere; learn_everywhere()"
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda n: live.manage("shell", "-c", learn), range(2)))
+
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
+    [suggestion] = suggestions_of(text)
+    assert suggestion["guests"] == len(suggestion["examples"]) == 3
+
+
+def test_a_suggestion_that_eight_approve_at_once_is_one_faq(owner, post, http, suggestions_of):
+    text = "may I feed the koi"
+    session = post("/chat", facility_id=owner.facility_id, message=text).json()["session_id"]
+    number = http.get(f"/api/v1/chat/history/{session}").json()["messages"][0]["id"]
+    suggestion = owner.post(f"/admin/faq-suggestions/generate/{number}").json()
+    path = f"/admin/faq-suggestions/{suggestion['id']}/approve"
+    before = owner.get("/admin/faqs").json()["total"]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = list(pool.map(lambda n: owner.post(path, json={"answer": f"{n}."}), range(AT_ONCE)))
+
+    assert {each.status_code for each in made} == {200}
+    assert len({each.json()["created_faq_id"] for each in made}) == 1
+    assert owner.get("/admin/faqs").json()["total"] == before + 1
+    answer = post("/chat", facility_id=owner.facility_id, message=text, language="en").json()
+    assert answer["message"]["matched_faq_ids"][0] == made[0].json()["created_faq_id"]
+
+
+@pytest.fixture
+def suggestions_of(owner):
+    def find(text):
+        listed = owner.get("/admin/faq-suggestions").json()["suggestions"]
+        return [each for each in listed if each["suggested_question"] == text]
+
+    return find

@@ -10,9 +10,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from chat.learning import learn
 from chat.models import Escalation, GuestFeedback, Message
 from facilities.models import EscalationSchedule, Facility, Membership, SiteKey, StaffAbsence, User
-from faq.models import Faq, FaqTranslation
+from faq.models import Faq, FaqSuggestion, FaqTranslation, SuggestedQuestion
 from nightqueue.models import QueueEntry
 from tests.conftest import Guest, staff_client
 from yadopera.api import api
@@ -58,6 +59,12 @@ ROUTES = [
     Route("POST /admin/faqs/bulk-upload", chosen_by="form"),
     Route("PUT /admin/faqs/{faq_id}", {"priority": 5, "translations": [ENGLISH]}),
     Route("DELETE /admin/faqs/{faq_id}"),
+    Route("GET /admin/faq-suggestions"),
+    Route("POST /admin/faq-suggestions/generate/{message_id}"),
+    Route("POST /admin/faq-suggestions/{suggestion_id}/approve", {"answer": "x"}),
+    Route("POST /admin/faq-suggestions/{suggestion_id}/add-to/{faq_id}"),
+    Route("POST /admin/faq-suggestions/{suggestion_id}/merge/{into_id}"),
+    Route("POST /admin/faq-suggestions/{suggestion_id}/reject"),
     Route("GET /admin/facility/settings", chosen_by="query"),
     Route("PUT /admin/facility/settings", {"phone": "1"}, "query", of_owners=True),
     Route("GET /admin/escalation-schedule"),
@@ -90,6 +97,8 @@ OF_THE_INN = [
     GuestFeedback,
     QueueEntry,
     SiteKey,
+    FaqSuggestion,
+    SuggestedQuestion,
 ]
 MADE_UP = {"session_id": str(uuid.uuid4())}
 
@@ -112,7 +121,11 @@ def names(sakura):
     schedule = EscalationSchedule.objects.create(
         facility=sakura, time_start="09:00", time_end="12:00"
     )
+    learn(sakura)
+    suggested, other = FaqSuggestion.objects.for_facility(sakura).order_by("pk")
     return {
+        "suggestion_id": suggested.pk,
+        "into_id": other.pk,
         "faq_id": sakura.faqs.first().pk,
         "schedule_id": schedule.pk,
         "escalation_id": escalation_id,

@@ -18,14 +18,14 @@ from yadopera.ai import (
 async def ask_for_texts(
     provider: Provider,
     instructions: str,
-    content: str,
-    *,
+    *content: str,
     named: tuple[str, ...],
     schema_name: str,
     timeout_seconds: float,
     max_tokens: int = ANSWER_TOKENS,
 ) -> dict[str, str]:
-    """What the model makes of `content`: a text under each of the names `named`, none empty.
+    """What the model makes of `content`, each part of it a message of its own: a text under each of
+    the names `named`, none empty.
 
     Raises ProviderError, at the latest after `timeout_seconds`.
     """
@@ -35,7 +35,7 @@ async def ask_for_texts(
         "required": list(named),
         "additionalProperties": False,
     }
-    turns = (Turn("system", instructions), Turn("user", content))
+    turns = (Turn("system", instructions), *(Turn("user", part) for part in content))
     prompt = Prompt(turns, schema, name=schema_name, max_tokens=max_tokens)
     try:
         async with asyncio.timeout(timeout_seconds):
