@@ -36,6 +36,8 @@ from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 #: Where in the session a page leaves the texts of a FAQ that it proposes:
 #: `{"facility": id, "texts": {language: {"question", "answer"}}}`.
 FAQ_DRAFT: Final = "faq_draft"
+#: Where in the session a page leaves another answer for a FAQ: `{"faq": id, "language", "answer"}`.
+FAQ_PROPOSAL: Final = "faq_proposal"
 #: Words of a search that count.
 SEARCH_WORDS: Final = 5
 REVISIONS_A_PAGE: Final = 20
@@ -217,6 +219,17 @@ class FaqAdmin(FilesAdmin):
             for language, text in draft["texts"].items():
                 initial |= {f"{part}_{language}": text[part] for part in ("question", "answer")}
         return initial
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
+    ) -> HttpResponse:
+        """Shows another answer where a page has proposed one for this FAQ."""
+        proposal = request.session.get(FAQ_PROPOSAL)
+        form = context["adminform"].form
+        if proposal and request.method == "GET" and proposal["faq"] == form.instance.pk:
+            del request.session[FAQ_PROPOSAL]
+            form.propose(proposal["language"], proposal["answer"])
+        return super().render_change_form(request, context, *args, **more)
 
     def save_model(self, request: HttpRequest, obj: Faq, form: Any, change: bool) -> None:
         fields = {

@@ -12,8 +12,9 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from chat.models import Conversation
+from chat.models import Conversation, Escalation
 from facilities.models import AccessToken, AuditEvent, Membership, SiteKey, User
+from faq.models import Faq
 
 PAGES = ["changelist", "add", "change", "delete", "history"]
 #: What owner, staff and operator are answered on each of the pages.
@@ -60,6 +61,10 @@ def of(model: Any, *more: Any) -> Callable[[dict[Any, Any]], list[Any]]:
     return lambda rows: [rows[model].pk, *more]
 
 
+def question_of_a_guest(rows: dict[Any, Any]) -> list[Any]:
+    return [rows[Escalation].message_id]
+
+
 ANYBODY = (200, 200, 200, 200)
 IN_THE_INN = (200, 200, 200, 404)
 DONE_IN_THE_INN = (302, 302, 302, 404)
@@ -79,6 +84,10 @@ OTHERS = {
     "admin:chat_conversation_live": Page(IN_THE_INN, of(Conversation)),
     "admin:chat_conversation_reply": Page(DONE_IN_THE_INN, of(Conversation), {"content": "x"}),
     "admin:chat_conversation_act": Page(DONE_IN_THE_INN, of(Conversation), {"action": "resolve"}),
+    "admin:chat_conversation_close_gap": Page(DONE_IN_THE_INN, question_of_a_guest),
+    "admin:chat_conversation_low_rated": Page(ANYBODY),
+    "admin:chat_conversation_low_rated_faq": Page(IN_THE_INN, of(Faq)),
+    "admin:chat_conversation_low_rated_act": Page(DONE_IN_THE_INN, of(Faq), {"action": "ignore"}),
     "account": Page(ANYBODY),
     "second_factor": Page(ANYBODY),
     "backup_codes": Page((302, 302, 302, 302)),
