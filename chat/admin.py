@@ -26,6 +26,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from chat import staff
 from chat.feedback import ignore
 from chat.language import detect_language
+from chat.low_rated import LowRatedPages
 from chat.models import (
     NOTE_LENGTH,
     REPLY_LENGTH,
@@ -133,7 +134,13 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             view("reply", self.posted(self.reply)),
             view("act", self.posted(self.act)),
             view("live", require_safe(self.live)),
+            path(
+                "gap/<int:number>/",
+                self.admin_site.admin_view(require_safe(self.close_gap)),
+                name="chat_conversation_close_gap",
+            ),
             *TryOut(self.admin_site).urls(),
+            *LowRatedPages(self.admin_site).urls(),
             *super().get_urls(),
         ]
 
@@ -263,7 +270,7 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
             case "translate":
                 self.translate(request, conversation)
             case "make_faq":
-                return self.make_faq(request, conversation)
+                return self.make_faq(request, self.message_of(request, conversation))
             case "ignore_votes":
                 ignore(
                     get_object_or_404(GuestFeedback, message=self.message_of(request, conversation))
@@ -284,9 +291,16 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         if made and not any(made):
             messages.error(request, gettext("The AI provider could not translate it just now."))
 
-    def make_faq(self, request: HttpRequest, conversation: Conversation) -> HttpResponse:
-        """Open a new FAQ with a question of the guest and, where there is one, staff's answer."""
-        question = self.message_of(request, conversation)
+    def close_gap(self, request: HttpRequest, number: int) -> HttpResponse:
+        """`make_faq`, from a link: of a list, or of the weekly letter."""
+        asked = Message.objects.for_user(request.user).filter(role=Message.Role.USER)
+        return self.make_faq(
+            request, get_object_or_404(asked.select_related("conversation__facility"), pk=number)
+        )
+
+    def make_faq(self, request: HttpRequest, question: Message) -> HttpResponse:
+        """Open a new FAQ with a question of a guest and, where there is one, staff's answer."""
+        conversation = question.conversation
         later = conversation.messages.filter(role=Message.Role.STAFF, pk__gt=question.pk)
         answer = later.order_by("pk").first()
         own = conversation.facility.language

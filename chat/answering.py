@@ -174,7 +174,7 @@ def is_in_language(question: Question, ranking: Ranking, sure: Answer) -> bool:
 
 def answer_from_faq(question: Question, ranking: Ranking) -> Answer | None:
     """The best FAQ's own text, when it is surely the right one; else None."""
-    if ranking.confidence < question.hours.rule.threshold:
+    if not ranking.is_sure(question.hours.rule.threshold):
         return None
     return give_faq(question, ranking.matches[0], ids_of(ranking.matches), ranking.confidence)
 

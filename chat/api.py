@@ -23,7 +23,7 @@ from facilities.schemas import MAX_ID, DoneOut, LanguageCode, RowIdText, Text
 from faq.services import shown_faqs, top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
-from yadopera.rate_limit import enforce
+from yadopera.rate_limit import client_address, enforce
 from yadopera.steps import run_step
 from yadopera.streams import HEARTBEAT, Event, event_stream, keep_running
 
@@ -326,6 +326,7 @@ def post_feedback(request: HttpRequest, payload: schemas.FeedbackIn) -> dict[str
         sessions.find_conversation(session_id, facility=facility),
         message_id=payload.message_id,
         feedback_type=payload.feedback_type,
+        address=client_address(request),
     )
     return {
         "id": feedback.pk,

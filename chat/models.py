@@ -274,6 +274,10 @@ class GuestFeedbackQuerySet(OwnedQuerySet["GuestFeedback"]):
     def negative(self) -> Self:
         return self.filter(feedback_type=GuestFeedback.Type.NEGATIVE)
 
+    def standing(self) -> Self:
+        """Those on answers that guests are still given."""
+        return self.filter(superseded_at=None)
+
     def about_the_same(self, vote: "GuestFeedback") -> Self:
         """The votes on the answers of one FAQ; on an answer that is of none, only its own."""
         if vote.faq_id is None:
@@ -296,9 +300,16 @@ class GuestFeedback(models.Model):
     #: The FAQ that answered, and a number that tells one guest from another.
     faq_id = models.BigIntegerField(null=True, editable=False)
     guest = models.BigIntegerField(null=True, editable=False)
+    #: Of the answer.
+    language = models.CharField(max_length=5, blank=True, db_default="", editable=False)
+    #: A number for the guest's network in that week, from which neither can be told; None where it
+    #: is not known.
+    network = models.BigIntegerField(null=True, editable=False)
     feedback_type = models.CharField(_("vote"), max_length=10, choices=Type)
     #: When staff said that there is nothing to mend; a new vote makes it None again.
     ignored_at = models.DateTimeField(null=True, editable=False)
+    #: When staff wrote another answer; the vote counts no more.
+    superseded_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("given"), auto_now_add=True)
 
     objects = GuestFeedbackQuerySet.as_manager()
@@ -312,6 +323,7 @@ class GuestFeedback(models.Model):
                 condition=Q(feedback_type__in=["positive", "negative"]),
             )
         ]
+        indexes = [models.Index(fields=["facility", "faq_id"], name="feedback_of_faq")]
 
     def __str__(self) -> str:
         return self.get_feedback_type_display()

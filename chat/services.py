@@ -9,11 +9,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from chat import answering, generation
 from chat.alarm import likeliest_danger
+from chat.feedback import count_votes, is_superseded
+from chat.guests import guest_of, network_of
 from chat.language import detect_language
 from chat.live import announce
 from chat.models import (
@@ -31,7 +32,6 @@ from chat.texts import say, say_by_hours
 from facilities.hours import StaffHours
 from facilities.models import Facility, SiteKey
 from faq.models import Faq
-from faq.services import note_votes
 from faq.understanding import load_reader
 from yadopera.errors import Forbidden, NotFound
 from yadopera.steps import run_step
@@ -414,8 +414,11 @@ def facility_of_message(message_id: int) -> Facility:
 
 
 @transaction.atomic
-def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> GuestFeedback:
-    """The guest's verdict on an answer in his own conversation; his last one counts.
+def vote(
+    conversation: Conversation, *, message_id: int, feedback_type: str, address: str = ""
+) -> GuestFeedback:
+    """The guest's verdict on an answer in his own conversation; his last one counts. `address` is
+    the network address that it came from, where there is one.
 
     Raises NotFound for a message that is no answer or not his.
     """
@@ -428,23 +431,16 @@ def vote(conversation: Conversation, *, message_id: int, feedback_type: str) -> 
             "facility": conversation.facility,
             "feedback_type": feedback_type,
             "faq_id": answer.answering_faq_id,
-            "guest": conversation.pk,
+            "guest": guest_of(conversation),
+            "language": answer.language,
+            "network": network_of(address, conversation.facility) if address else None,
             "ignored_at": None,
+            "superseded_at": timezone.now() if is_superseded(answer) else None,
         },
     )
     if answer.answering_faq_id is not None:
         count_votes(conversation.facility, answer.answering_faq_id)
     return feedback
-
-
-def count_votes(facility: Facility, faq_id: int) -> None:
-    """Tell the FAQ how many guests its answers helped. Guests are counted, not votes: one who
-    voted a single answer down counts against it, however often he did."""
-    votes = GuestFeedback.objects.for_facility(facility).filter(faq_id=faq_id)
-    negative = Q(feedback_type=GuestFeedback.Type.NEGATIVE)
-    against = set(votes.filter(negative).values_list("guest", flat=True))
-    in_favour = set(votes.exclude(negative).values_list("guest", flat=True))
-    note_votes(facility, faq_id, confirmed_by=len(in_favour - against), disputed_by=len(against))
 
 
 def require_on_site(facility: Facility, *, session_id: str | None, site_key: str | None) -> None:

@@ -20,6 +20,7 @@ from django.db.models import Case, Count, F, Max, Prefetch, Q, QuerySet, Value, 
 from django.db.models.functions import ExtractHour, Lower, Trim, TruncDate
 
 from chat.models import Conversation, Escalation, GuestFeedback, Message
+from chat.patterns import with_endings
 from facilities.hours import moment
 from facilities.models import Facility
 from faq.models import Faq, FaqTranslation
@@ -237,13 +238,32 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Gap(Asked):
+    """A question that no FAQ answered."""
+
+    guests: int
+    #: The last message that asked it.
+    message_id: int
+
+
+@dataclass(frozen=True)
+class Pattern(Asked):
+    """All the questions that one FAQ answered."""
+
+    faq_id: int
+    guests: int
+    #: The share that ended with its answer (`chat.patterns.with_endings`), 0 to 1.
+    resolution_rate: float
+
+
+@dataclass(frozen=True)
 class Topics:
     #: Questions by the language in which they were asked, the most frequent first.
     languages: dict[str, int]
     #: Questions by the category of the FAQ that answered them: all four, in their order.
     categories: dict[str, int]
-    #: The FAQs that answered most often, in the inn's language.
-    top: list[Asked]
+    #: The FAQs that answered most guests, in the inn's language.
+    top: list[Pattern]
 
 
 def topics(facility: Facility, period: Period) -> Topics:
@@ -254,33 +274,55 @@ def topics(facility: Facility, period: Period) -> Topics:
     )
     languages: Counter[str] = Counter()
     faq_ids: Counter[int | None] = Counter()
-    rows = questions_within(facility, period).values_list("language", answering)
-    for language, faq_id, count in rows.annotate(count=Count("pk")):
-        languages[language] += count
-        faq_ids[faq_id] += count
+    guests: Counter[int | None] = Counter()
+    resolved: Counter[int | None] = Counter()
+    rows = with_endings(questions_within(facility, period)).values_list("language", answering)
+    counted = rows.annotate(
+        asked=Count("pk"),
+        guests=Count("conversation", distinct=True),
+        resolved=Count("pk", filter=Q(is_resolved=True)),
+    )
+    for language, faq_id, *counts in counted:
+        languages[language] += counts[0]
+        for total, count in zip((faq_ids, guests, resolved), counts, strict=True):
+            total[faq_id] += count
     texts = FaqTranslation.objects.only("faq_id", "language", "question")
     answered = Faq.objects.for_facility(facility).filter(pk__in=filter(None, faq_ids))
     faqs = sorted(
         answered.prefetch_related(Prefetch("translations", queryset=texts)),
-        key=lambda faq: -faq_ids[faq.pk],
+        key=lambda faq: (-guests[faq.pk], -faq_ids[faq.pk]),
     )
     categories = dict.fromkeys(Faq.Category.values, 0)
     for faq in faqs:
         categories[faq.category] += faq_ids[faq.pk]
-    top = [Asked(faq.title(facility.language), faq_ids[faq.pk]) for faq in faqs[:TOP]]
+    top = [
+        Pattern(
+            faq.title(facility.language),
+            faq_ids[faq.pk],
+            faq.pk,
+            guests[faq.pk],
+            resolved[faq.pk] / faq_ids[faq.pk],
+        )
+        for faq in faqs[:TOP]
+    ]
     return Topics(dict(languages.most_common()), categories, top)
 
 
-def unanswered(facility: Facility, period: Period) -> list[Asked]:
-    """The questions that went to staff for want of an answer, the most frequent first, then the
+def unanswered(facility: Facility, period: Period) -> list[Gap]:
+    """The questions that went to staff for want of an answer, those of most guests first, then the
     latest; the same in capital letters is the same. A wish for a person is none."""
     rows = (
         questions_within(facility, period)
         .filter(reply__source=Message.Source.HANDED_OVER)
         .exclude(escalation__trigger_type=Escalation.Trigger.STAFF_MODE)
         .values(wording=Lower(Trim("content")))
-        .annotate(question=Max("content"), count=Count("pk"), latest=Max("pk"))
-        .order_by("-count", "-latest")
-        .values_list("question", "count")
+        .annotate(
+            question=Max("content"),
+            count=Count("pk"),
+            guests=Count("conversation", distinct=True),
+            latest=Max("pk"),
+        )
+        .order_by("-guests", "-latest")
+        .values_list("question", "count", "guests", "latest")
     )
-    return [Asked(*row) for row in rows[:TOP]]
+    return [Gap(*row) for row in rows[:TOP]]

@@ -18,6 +18,14 @@ def purge() -> None:
 
 
 @shared_task
+def count_endings() -> None:
+    """Tell the FAQs how the questions ended that they answered."""
+    from chat.patterns import count_all_endings
+
+    count_all_endings()
+
+
+@shared_task
 def answer_forgotten() -> None:
     """Answer what was stored when something died."""
     from chat.services import answer_forgotten

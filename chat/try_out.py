@@ -89,7 +89,7 @@ def try_question(
 
 def missing_fact(question: answering.Question, answer: Answer, ranking: Ranking) -> str:
     is_unsure = answer.handover and answer.handover.trigger == Escalation.Trigger.LOW_CONFIDENCE
-    if not is_unsure or ranking.confidence < question.hours.rule.threshold:
+    if not is_unsure or not ranking.is_sure(question.hours.rule.threshold):
         return ""
     texts = ranking.matches[0].texts
     written_in = next(code for code in nearest_languages(question.language) if code in texts)

@@ -64,6 +64,23 @@ def change_role(member: Membership, role: str, *, by: User) -> None:
 
 
 @transaction.atomic
+def choose_letter(member: Membership, wanted: bool, *, by: User) -> None:
+    """Whether he gets the weekly letter."""
+    held = hold(member)
+    if held.weekly_letter == wanted:
+        return
+    held.weekly_letter = wanted
+    held.save(update_fields=["weekly_letter"])
+    audit.record(
+        audit.Action.CHANGED,
+        facility=held.facility,
+        actor=by,
+        target=held,
+        fields=["weekly_letter"],
+    )
+
+
+@transaction.atomic
 def remove(member: Membership, *, by: User) -> None:
     """From here on the person sees nothing of the inn. Raises LastOwner."""
     held = hold(member)

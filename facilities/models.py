@@ -405,6 +405,15 @@ class EscalationSchedule(Weekly):
 
 
 class MembershipQuerySet(OwnedQuerySet["Membership"]):
+    def letter_readers(self) -> Self:
+        """The owners who get the weekly letter; not somebody who has only been invited."""
+        return self.filter(
+            role=Membership.Role.OWNER,
+            weekly_letter=True,
+            user__is_active=True,
+            joined_at__isnull=False,
+        )
+
     def owners_who_can_sign_in(self) -> Self:
         """An inn needs one of these: who else could let anybody in?"""
         return self.filter(role=Membership.Role.OWNER, user__is_active=True).exclude(
@@ -422,6 +431,12 @@ class Membership(models.Model):
     facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
     user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"))
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.STAFF)
+    weekly_letter = models.BooleanField(
+        _("gets the weekly letter"),
+        default=True,
+        db_default=True,
+        help_text=_("By email on Monday mornings, to owners: what guests asked, and what to add."),
+    )
     #: None for somebody invited who has not signed in since. What is known of him from elsewhere is
     #: not shown until then: an invitation must not tell whether the address has an account.
     joined_at = models.DateTimeField(_("joined"), null=True, blank=True, db_default=Now())

@@ -79,7 +79,8 @@ class MembershipAdmin(OwnersAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         if obj is None:
             return ["facility", "email", "role"]
-        return ["facility", "person", "email", "role", "last_sign_in", "second_factor"]
+        shown = ["facility", "person", "email", "role", "last_sign_in", "second_factor"]
+        return [*shown, "weekly_letter"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return self.readonly_fields if obj else []
@@ -133,6 +134,7 @@ class MembershipAdmin(OwnersAdmin):
         user = signed_in(request)
         if change:
             members.change_role(obj, obj.role, by=user)
+            members.choose_letter(obj, obj.weekly_letter, by=user)
             self.forget_rights(request)
             return
         enforce(request, "invitation", session=str(user.pk))

@@ -33,6 +33,8 @@ from yadopera.ai import get_provider
 from yadopera.errors import InvalidRequest
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 
+#: Where in the session a page leaves another answer for a FAQ: `{"faq": id, "language", "answer"}`.
+FAQ_PROPOSAL: Final = "faq_proposal"
 #: Words of a search that count.
 SEARCH_WORDS: Final = 5
 REVISIONS_A_PAGE: Final = 20
@@ -209,6 +211,17 @@ class FaqAdmin(FilesAdmin):
         """A new FAQ begins with what a conversation proposes, where staff come from one."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         return initial | prefilled(request)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
+    ) -> HttpResponse:
+        """Shows another answer where a page has proposed one for this FAQ."""
+        proposal = request.session.get(FAQ_PROPOSAL)
+        form = context["adminform"].form
+        if proposal and request.method == "GET" and proposal["faq"] == form.instance.pk:
+            del request.session[FAQ_PROPOSAL]
+            form.propose(proposal["language"], proposal["answer"])
+        return super().render_change_form(request, context, *args, **more)
 
     def save_model(self, request: HttpRequest, obj: Faq, form: Any, change: bool) -> None:
         fields = {

@@ -80,6 +80,8 @@ class Card:
     still_right: BoundField | None
     #: What a colleague has stored meanwhile where staff wrote something else: `(label, text)`.
     stored_meanwhile: list[tuple[str, str]]
+    #: What guests still read where another answer is proposed; None where none is.
+    answered_now: str | None
 
 
 class FaqForm(forms.ModelForm):
@@ -119,6 +121,14 @@ class FaqForm(forms.ModelForm):
         self.outdated = self.instance.outdated_languages(self.own) if not self.is_new else set()
         #: Names of fields -> what a colleague stored while this form was open.
         self.stored_meanwhile: dict[str, Any] = {}
+        #: Language -> the stored answer, where the form shows another that is proposed.
+        self.proposed_for: dict[str, str] = {}
+
+    def propose(self, language: str, answer: str) -> None:
+        """Show `answer` instead of the stored one, which stays until somebody saves the form."""
+        name = f"answer_{language}"
+        self.proposed_for[language] = self.initial.get(name, "")
+        self.initial[name] = answer
 
     def choose_facility(self) -> None:
         """A FAQ stays with its inn, and who works at one inn has no choice."""
@@ -293,6 +303,7 @@ class FaqForm(forms.ModelForm):
                 is_missing=code in self.missing(),
                 still_right=self[f"still_right_{code}"] if code in self.outdated else None,
                 stored_meanwhile=conflicts,
+                answered_now=self.proposed_for.get(code),
             )
 
     def other_conflicts(self) -> list[tuple[str, str]]:

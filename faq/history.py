@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 
 from facilities.models import User
 from faq.models import Faq, FaqRevision, FaqTranslation, FaqWording
+from faq.signals import faqs_changed
 from yadopera.languages import LANGUAGES, nearest_languages
 
 #: `{category, intent_key, priority, is_active, visibility, texts: {language: [question, answer]},
@@ -35,7 +36,7 @@ def recording(
         yield touched
         after = read_snapshots(touched)
         none: tuple[int, None] = (0, None)
-        FaqRevision.objects.bulk_create(
+        revisions = FaqRevision.objects.bulk_create(
             (
                 FaqRevision(
                     facility_id=before.get(faq_id, none)[0] or after[faq_id][0],
@@ -50,6 +51,7 @@ def recording(
             ),
             batch_size=BATCH,
         )
+        faqs_changed.send(FaqRevision, revisions=revisions)
 
 
 def read_snapshots(faq_ids: Iterable[int]) -> dict[int, tuple[int, Snapshot]]:
@@ -72,6 +74,23 @@ def read_snapshots(faq_ids: Iterable[int]) -> dict[int, tuple[int, Snapshot]]:
 
 def snapshot_of(faq: Faq) -> Snapshot:
     return read_snapshots([faq.pk])[faq.pk][1]
+
+
+def languages_answered_anew(revision: FaqRevision, own: str) -> set[str]:
+    """The languages in which guests are answered otherwise since that change: those whose text, or
+    the nearest that there is, has another answer; all when that of the inn's own language has."""
+    changed = {
+        language
+        for language in LANGUAGES
+        if answer_in(revision.before, language) != answer_in(revision.after, language)
+    }
+    return set(LANGUAGES) if own in changed else changed
+
+
+def answer_in(snapshot: Snapshot | None, language: str) -> str | None:
+    """What a guest of that language is answered; None without a text."""
+    texts = snapshot["texts"] if snapshot else {}
+    return next((texts[code][1] for code in nearest_languages(language) if code in texts), None)
 
 
 # What staff read of it --------------------------------------------------------------------------

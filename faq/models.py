@@ -87,6 +87,10 @@ class Faq(models.Model):
     #: Guests whose last word on this FAQ's answer was that it helped, or that it did not.
     confirmed_by = models.PositiveIntegerField(_("helped"), default=0, editable=False)
     disputed_by = models.PositiveIntegerField(_("did not help"), default=0, editable=False)
+    #: Of guests who did not vote: those who were given its answer and asked no more of it, and
+    #: those who asked the same again or for a person.
+    left_content = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    left_unhelped = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False
     )

@@ -12,11 +12,13 @@ from django.db import connection
 from facilities.models import Facility
 from faq.confidence import (
     NOTHING,
+    ONE_GUESTS_MOST,
     VIEWS,
     Evidence,
     Likeness,
     highest_of,
     load_calibration,
+    weigh_endings,
     weigh_votes,
 )
 from faq.presets import Preset, load_presets
@@ -33,7 +35,8 @@ SAME_TOPIC: Final = 0.5
 # shared by all facilities and filtered by one would silently lose some of them.
 _RANK: Final = """
 WITH compared AS (
-    SELECT faq.id, faq.visibility, faq.confirmed_by, faq.disputed_by, likeness.*
+    SELECT faq.id, faq.visibility, faq.confirmed_by, faq.disputed_by, faq.left_content,
+        faq.left_unhelped, likeness.*
     FROM faq_faq faq, LATERAL (
         SELECT
             max(-(topics <#> %(topics)s::sparsevec)) AS topic,
@@ -71,7 +74,7 @@ WITH compared AS (
 )
 SELECT
     any_vector, highest_concept, highest_term, highest_coverage,
-    id, visibility, confirmed_by, disputed_by, share,
+    id, visibility, confirmed_by, disputed_by, left_content, left_unhelped, share,
     (SELECT json_object_agg(language, json_build_array(question, answer))::text
      FROM faq_faqtranslation WHERE faq_id = best.id),
     topic, answer_topic, concept, term, coverage, standing
@@ -93,6 +96,9 @@ class Match:
     #: Guests whose last word was that this FAQ's answer helped, or that it did not.
     confirmed_by: int
     disputed_by: int
+    #: Guests who asked no more when they had its answer, or again or for a person.
+    left_content: int
+    left_unhelped: int
     #: Its part of exp(score) among all FAQs of the inn.
     share: float
     #: language -> (question, answer), with their placeholders.
@@ -104,7 +110,7 @@ class Match:
 class Ranking:
     #: Best first; empty when nothing has anything in common with the question.
     matches: tuple[Match, ...]
-    #: The chance that the first match answers the question, 0 to 1.
+    #: The chance that the first match answers the question, 0 to 1, as far as guests' word goes.
     confidence: float
     #: The chance that one of the matches does.
     answerable: float
@@ -114,6 +120,15 @@ class Ranking:
     evidence: Evidence | None = None
     #: Whether the facility has vectors of the provider's present model to compare with.
     has_vectors: bool = False
+    #: The confidence before any guest was heard.
+    unheard: float = 0.0
+
+    def is_sure(self, threshold: float) -> bool:
+        """Whether the first match may be given. What guests say lowers its confidence, but takes
+        the answer from other guests only when more have voted it down than one can pass for."""
+        if self.matches and self.matches[0].disputed_by > ONE_GUESTS_MOST:
+            return self.confidence >= threshold
+        return max(self.confidence, self.unheard) >= threshold
 
 
 @dataclass(frozen=True)
@@ -171,9 +186,14 @@ def search_faqs(
         same_language=language in best.texts,
         known=meaning.known,
     )
-    confidence = weigh_votes(calibration.first.chance(found), best.confirmed_by, best.disputed_by)
+    unheard = calibration.first.chance(found)
+    confidence = weigh_votes(
+        weigh_endings(unheard, best.left_content, best.left_unhelped),
+        best.confirmed_by,
+        best.disputed_by,
+    )
     answerable = max(confidence, calibration.any.chance(found))
-    return Ranking(matches, confidence, answerable, meaning, found, has_vectors)
+    return Ranking(matches, confidence, answerable, meaning, found, has_vectors, unheard)
 
 
 def _match(
@@ -181,6 +201,8 @@ def _match(
     visibility: str,
     confirmed_by: int,
     disputed_by: int,
+    left_content: int,
+    left_unhelped: int,
     share: float,
     texts: str,
     *likeness: float,
@@ -191,6 +213,8 @@ def _match(
         visibility,
         confirmed_by,
         disputed_by,
+        left_content,
+        left_unhelped,
         share,
         json.loads(texts),
         Likeness(*likeness),

@@ -372,6 +372,19 @@ def note_votes(facility: Facility, faq_id: int, *, confirmed_by: int, disputed_b
     )
 
 
+def note_endings(facility: Facility, counts: Mapping[int, tuple[int, int]]) -> int:
+    """Keep how guests left the FAQs, id -> (content, unhelped); it weighs in their confidence. A
+    FAQ that is not in `counts` has none. Returns how many changed."""
+    changed = []
+    for faq in Faq.objects.for_facility(facility).only("left_content", "left_unhelped"):
+        known = faq.left_content, faq.left_unhelped
+        faq.left_content, faq.left_unhelped = counts.get(faq.pk, (0, 0))
+        if known != (faq.left_content, faq.left_unhelped):
+            changed.append(faq)
+    Faq.objects.bulk_update(changed, ["left_content", "left_unhelped"], batch_size=BATCH)
+    return len(changed)
+
+
 def reindex(facility: Facility | None = None, *, at_most: int | None = None) -> int:
     """Compute the missing and outdated views, of `at_most` some texts; returns of how many.
 

@@ -49,9 +49,13 @@ class Dashboard:
         return desk.count_open(self.facility)
 
     @cached_property
-    def low_rated_answers(self) -> list[dict[str, object]]:
+    def low_rated_answers(self) -> list[dict[str, Any]]:
         votes = GuestFeedback.objects.for_facility(self.facility)
         return feedback.low_rated_answers(votes, Page(limit=desk.LISTED))
+
+    @property
+    def raised(self) -> list[dict[str, Any]]:
+        return feedback.raised(self.low_rated_answers)
 
     @cached_property
     def overnight_queue(self) -> list[Any]:
@@ -70,7 +74,7 @@ class Dashboard:
             "open_dangers": self.open.dangers,
             "guests_waiting": self.open.waiting,
             "night_queue": self.overnight_queue[0].pending if self.overnight_queue else 0,
-            "low_rated_answers": len(self.low_rated_answers),
+            "low_rated_answers": len(self.raised),
             "suggestions": FaqSuggestion.objects.for_facility(self.facility).pending().count(),
         }
 

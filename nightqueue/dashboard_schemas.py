@@ -20,7 +20,7 @@ class AttentionOut(Schema):
     #: For any other reason, those in the night queue among them.
     guests_waiting: int
     night_queue: int
-    #: FAQs, and answers of no FAQ, that a guest has voted down; no more than are listed.
+    #: FAQs whose answers have failed two guests or more in 30 days.
     low_rated_answers: int
     #: FAQs that are suggested and to be decided upon.
     suggestions: int
@@ -44,6 +44,14 @@ class AskedOut(Schema):
     count: int
 
 
+class PatternOut(AskedOut):
+    faq_id: int
+    #: Each counts once, however often he asked.
+    guests: int
+    #: The share of the questions that ended with the FAQ's answer.
+    resolution_rate: Share
+
+
 class SummaryOut(Schema):
     """The last seven days, today included."""
 
@@ -60,8 +68,8 @@ class SummaryOut(Schema):
     category_breakdown: CategoriesOut
     #: Questions by language; languages in which nobody asked are left out.
     language_breakdown: dict[LanguageCode, int]
-    #: The FAQs that answered most often, in the inn's language.
-    top_questions: list[AskedOut]
+    #: The FAQs that answered most guests, in the inn's language.
+    top_questions: list[PatternOut]
     #: What went to staff for want of an answer, as guests wrote it.
     unanswered_questions: list[AskedOut]
     #: Escalations that are open, since whenever.

@@ -182,8 +182,8 @@ class FirstPage:
         return self.dashboard.overnight_queue[:SHOWN]
 
     @property
-    def low_rated(self) -> list[dict[str, object]]:
-        return self.dashboard.low_rated_answers[:SHOWN]
+    def low_rated(self) -> list[dict[str, Any]]:
+        return self.dashboard.raised[:SHOWN]
 
     # How it goes.
 

@@ -1,9 +1,6 @@
 """What staff and guests are told in notifications, in the facility's own words: ja or en."""
 
-import tomllib
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,11 +10,12 @@ from django.urls import reverse
 from django.utils.text import Truncator
 
 from chat.models import Conversation, Escalation, Message
-from facilities.models import ChannelKind, Facility
+from facilities.models import ChannelKind, Facility, Membership
+from nightqueue import weekly
 from nightqueue.models import Delivery, QueueEntry
+from nightqueue.texts import say
 from yadopera.languages import LANGUAGES
 
-FILE: Final = Path(__file__).with_name("texts.toml")
 #: A digest says what fits into the receivers' messages (LINE's hold the least), and how many more
 #: guests there are.
 DIGEST_CHARACTERS: Final = 8000
@@ -47,16 +45,6 @@ class Letter:
     @property
     def full_text(self) -> str:
         return f"{self.subject}\n\n{self.text}"
-
-
-@cache
-def _texts() -> dict[str, dict[str, str]]:
-    return tomllib.loads(FILE.read_text(encoding="utf-8"))
-
-
-def say(key: str, facility: Facility, **values: object) -> str:
-    language = "ja" if facility.language == "ja" else "en"
-    return _texts()[key][language].format(**values)
 
 
 def write(delivery: Delivery) -> Letter | None:
@@ -207,6 +195,21 @@ def write_answer(delivery: Delivery) -> Letter | None:
     return letter(delivery, subject, text, address=conversation.contact_email)
 
 
+def write_weekly(delivery: Delivery) -> Letter | None:
+    """To an owner, about a week of his inn."""
+    told, member = delivery.weekly_letter, delivery.member
+    if told is None or member is None:
+        return None
+    facility = delivery.facility
+    readers = Membership.objects.for_facility(facility).letter_readers()
+    if not readers.filter(pk=member.pk).exists():
+        return None  # he is no owner any more, or has switched it off
+    week = weekly.Week(facility, told.week)
+    if not week.figures.questions:
+        return None  # all of its guests have deleted their conversations
+    return letter(delivery, week.subject(), week.text(member), address=member.user.email)
+
+
 def write_test(delivery: Delivery) -> Letter | None:
     facility = delivery.facility
     subject = say("test_subject", facility, inn=facility.name)
@@ -218,6 +221,7 @@ WRITERS: Final = {
     Delivery.Kind.QUESTION: write_question,
     Delivery.Kind.DIGEST: write_digest,
     Delivery.Kind.ANSWER: write_answer,
+    Delivery.Kind.LETTER: write_weekly,
     Delivery.Kind.TEST: write_test,
 }
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from encrypted_fields.fields import EncryptedTextField
 
 from chat.models import Escalation, Message
-from facilities.models import ChannelKind, Facility, OwnedQuerySet
+from facilities.models import ChannelKind, Facility, Membership, OwnedQuerySet
 
 ADDRESS_HELP = _(
     "Email: the address, or nothing for the facility's own. Slack and webhook: the https address. "
@@ -108,6 +108,29 @@ class Digest(models.Model):
         return f"{self.facility} {self.due_at:%Y-%m-%d %H:%M}"
 
 
+class WeeklyLetter(models.Model):
+    """That a week of an inn has been told to its owners, or had nothing to tell."""
+
+    facility = models.ForeignKey(
+        Facility, models.CASCADE, verbose_name=_("facility"), related_name="weekly_letters"
+    )
+    #: The Monday with which the week began that is told.
+    week = models.DateField(_("week"))
+    created_at = models.DateTimeField(_("made"), default=timezone.now)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("weekly letter")
+        verbose_name_plural = _("weekly letters")
+        constraints = [
+            models.UniqueConstraint(fields=["facility", "week"], name="letter_once_a_week")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.facility} {self.week}"
+
+
 class QueueEntryQuerySet(OwnedQuerySet["QueueEntry"]):
     def unresolved(self) -> Self:
         return self.filter(escalation__resolved_at=None)
@@ -172,6 +195,7 @@ class Delivery(models.Model):
         QUESTION = "question", _("question")
         DIGEST = "digest", _("morning digest")
         ANSWER = "answer", _("answer to a guest")
+        LETTER = "letter", _("weekly letter")
         TEST = "test", _("test")
 
     class State(models.TextChoices):
@@ -183,7 +207,7 @@ class Delivery(models.Model):
 
     facility = models.ForeignKey(Facility, models.CASCADE, verbose_name=_("facility"))
     kind = models.CharField(_("about"), max_length=10, choices=Kind)
-    #: To staff; none for an answer mailed to a guest.
+    #: To staff; none for what is mailed to a guest or to an owner.
     channel = models.ForeignKey(
         Channel, models.CASCADE, null=True, blank=True, verbose_name=_("channel")
     )
@@ -195,6 +219,13 @@ class Delivery(models.Model):
     )
     message = models.ForeignKey(
         Message, models.CASCADE, null=True, blank=True, verbose_name=_("answer")
+    )
+    weekly_letter = models.ForeignKey(
+        WeeklyLetter, models.CASCADE, null=True, blank=True, verbose_name=_("weekly letter")
+    )
+    #: The owner whom it is mailed to.
+    member = models.ForeignKey(
+        Membership, models.SET_NULL, null=True, blank=True, verbose_name=_("member")
     )
     #: 0, and for a danger that nobody has acknowledged 1 to 3.
     repetition = models.PositiveSmallIntegerField(_("repetition"), default=0)
@@ -221,6 +252,9 @@ class Delivery(models.Model):
             ),
             models.UniqueConstraint(fields=["digest", "channel"], name="delivery_once_a_digest"),
             models.UniqueConstraint(fields=["message"], name="delivery_once_an_answer"),
+            models.UniqueConstraint(
+                fields=["weekly_letter", "member"], name="delivery_once_a_week"
+            ),
             models.CheckConstraint(
                 name="delivery_state_known",
                 condition=Q(state__in=["pending", "sending", "sent", "failed", "needless"]),

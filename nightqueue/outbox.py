@@ -66,6 +66,8 @@ def claim(count: int) -> list[Delivery]:
                 "facility",
                 "channel",
                 "digest",
+                "weekly_letter",
+                "member__user",
                 "message__conversation",
                 "escalation__message",
                 "escalation__conversation",

@@ -25,10 +25,17 @@ def send_pending() -> None:
 
 @shared_task
 def look_after_staff() -> None:
-    """What the clock brings: mornings, dangers unheard, answers unseen, messages left behind."""
-    from nightqueue import services
+    """What the clock brings: mornings, weeks, dangers unheard, answers unseen, messages left
+    behind."""
+    from nightqueue import letters, services
 
-    for step in (services.repeat_dangers, services.make_digests, services.mail_unseen_answers):
+    steps = (
+        services.repeat_dangers,
+        services.make_digests,
+        services.mail_unseen_answers,
+        letters.make_weekly_letters,
+    )
+    for step in steps:
         try:
             step()
         except Exception:  # whatever it is, the next step is done

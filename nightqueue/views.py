@@ -13,8 +13,9 @@ from chat.models import Escalation
 from facilities.admin import signed_in
 from facilities.models import Facility
 from faq.services import settle_starters
-from nightqueue.messages import SALT, say
+from nightqueue.messages import SALT
 from nightqueue.setup import Setup
+from nightqueue.texts import say
 
 #: Inns of the same owner to which the page of one leads.
 OTHER_INNS: Final = 20

@@ -61,6 +61,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=4, minute=20),
         "options": {"expires": 12 * 60 * 60},
     },
+    "count-endings": {
+        "task": "chat.tasks.count_endings",
+        "schedule": crontab(hour=3, minute=40),
+        "options": {"expires": 12 * 60 * 60},
+    },
     # These pick up the texts whose own task was lost or failed.
     "index-texts": {
         "task": "faq.tasks.index_texts",

@@ -33,9 +33,10 @@ def for_owners(request: HttpRequest) -> bool:
 
 
 def in_inbox(request: HttpRequest) -> bool:
-    """Whether a page of conversations is open; trying a question has an address below theirs."""
+    """Whether a page of conversations is open; other pages have addresses below theirs."""
     inbox = reverse("admin:chat_conversation_changelist")
-    return request.path.startswith(inbox) and not request.path.startswith(f"{inbox}try/")
+    others = f"{inbox}try/", f"{inbox}low-rated/"
+    return request.path.startswith(inbox) and not request.path.startswith(others)
 
 
 def waiting(request: HttpRequest) -> str:

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from chat.models import Conversation
+from chat.models import Conversation, Escalation
 from facilities.models import AccessToken, AuditEvent, Facility, Membership, SiteKey, User
 from faq.history import snapshot_of
 from faq.models import Faq, FaqRevision, FaqSuggestion, FaqUpload
@@ -65,6 +65,10 @@ def of(model: Any, *more: Any) -> Callable[[dict[Any, Any]], list[Any]]:
     return lambda rows: [rows[model].pk, *more]
 
 
+def question_of_a_guest(rows: dict[Any, Any]) -> list[Any]:
+    return [rows[Escalation].message_id]
+
+
 ANYBODY = (200, 200, 200, 200)
 IN_AN_INN = (200, 200, 200, 200)
 IN_THE_INN = (200, 200, 200, 404)
@@ -104,6 +108,10 @@ OTHERS = {
     "setup": Page((302, 302, 302, 302)),
     "setup_of": Page((200, 404, 200, 404), lambda rows: ["sakura"]),
     "admin:faq_faqsuggestion_act": Page(DONE_IN_THE_INN, of(FaqSuggestion), {"action": "reject"}),
+    "admin:chat_conversation_close_gap": Page(DONE_IN_THE_INN, question_of_a_guest),
+    "admin:chat_conversation_low_rated": Page(ANYBODY),
+    "admin:chat_conversation_low_rated_faq": Page(IN_THE_INN, of(Faq)),
+    "admin:chat_conversation_low_rated_act": Page(DONE_IN_THE_INN, of(Faq), {"action": "ignore"}),
     "account": Page(ANYBODY),
     "second_factor": Page(ANYBODY),
     "backup_codes": Page((302, 302, 302, 302)),

@@ -7,6 +7,7 @@ import pytest
 
 from faq.calibration import Example, fit, fit_logistic, fit_weights, look
 from faq.confidence import (
+    LIMIT,
     NAMES,
     PRIOR_GUESTS,
     VIEWS,
@@ -15,6 +16,7 @@ from faq.confidence import (
     Logistic,
     after_declaration,
     load_calibration,
+    weigh_endings,
     weigh_votes,
 )
 
@@ -102,6 +104,22 @@ def test_votes_move_the_chance_by_their_number():
     assert weigh_votes(0.9, 0, PRIOR_GUESTS) == pytest.approx(0.45)
     assert weigh_votes(0.5, PRIOR_GUESTS, 0) == pytest.approx(0.75)
     assert weigh_votes(0.9, 1, 0) > 0.9 > weigh_votes(0.9, 0, 1)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 0.7, 1.0])
+def test_an_inn_without_history_is_as_sure_as_the_fit_says(chance):
+    assert weigh_endings(weigh_votes(chance, 0, 0), 0, 0) == chance
+
+
+def test_endings_move_the_chance_little_when_few_and_never_far():
+    def log_odds(chance):
+        return math.log(chance / (1 - chance))
+
+    assert weigh_endings(0.7, 85, 15) == pytest.approx(0.7), "as is usual"
+    assert 0.65 < weigh_endings(0.7, 0, 1) < 0.7 < weigh_endings(0.7, 1, 0) < 0.71
+    for content, unhelped, moved in ((0, 10_000, -LIMIT), (10_000, 0, LIMIT)):
+        after = weigh_endings(0.7, content, unhelped)
+        assert log_odds(after) - log_odds(0.7) == pytest.approx(moved)
 
 
 def test_a_declaration_is_worth_more_where_there_was_reason_to_expect_it():
