@@ -4,6 +4,8 @@ that it may run at any time, twice at once, or be killed: what is known is not n
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from django.db import transaction
@@ -54,7 +56,7 @@ def learn(facility: Facility) -> int:
     """Note what guests of `facility` asked since it was last looked at, and what staff replied;
     bring drafts and translations up to date. Returns how many questions were noted."""
     withdraw(facility)
-    found = [question for question in unlearned(facility) if is_question(question)][:AT_ONCE]
+    found = list(islice(filter(is_question, unlearned(facility)), AT_ONCE))
     count = 0
     for start in range(0, len(found), BATCH):
         batch = found[start : start + BATCH]
@@ -66,7 +68,7 @@ def learn(facility: Facility) -> int:
     return count
 
 
-def unlearned(facility: Facility) -> list[Any]:
+def unlearned(facility: Facility) -> Iterator[Any]:
     """The questions that want a FAQ and are not noted yet, or to which staff have replied since;
     the oldest first. Each with `newest_reply`, the number of staff's last reply to it, 0 without,
     and `is_voted_down`."""
@@ -86,13 +88,11 @@ def unlearned(facility: Facility) -> list[Any]:
         .order_by("pk")
     )
     noted_now: Counter[int] = Counter()
-    chosen = []
-    for question in rows:
+    for question in rows.iterator(chunk_size=AT_ONCE):
         noted_now[question.conversation_id] += question.replied_until is None
         left = OF_ONE_GUEST - question.noted_of_guest
         if question.replied_until is not None or noted_now[question.conversation_id] <= left:
-            chosen.append(question)
-    return chosen
+            yield question
 
 
 def with_replies(messages: MessageQuerySet) -> Any:
