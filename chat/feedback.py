@@ -64,17 +64,14 @@ def is_superseded(answer: Message) -> bool:
 def supersede(*, revisions: list[FaqRevision], **_signal: Any) -> None:
     """FAQs have changed: what guests thought of an answer that is no longer given counts no more.
     How their questions ended is counted anew by the next task."""
-    standing = GuestFeedback.objects.standing().filter(
-        faq_id__in=[revision.faq_id for revision in revisions]
-    )
-    has_votes = set(standing.values_list("faq_id", flat=True).distinct())
-    has_endings = set(
-        Faq.objects.filter(
-            Q(left_content__gt=0) | Q(left_unhelped__gt=0),
-            pk__in=[revision.faq_id for revision in revisions],
-        ).values_list("pk", flat=True)
-    )
-    concerned = [each for each in revisions if each.faq_id in has_votes | has_endings]
+    changed = {each.faq_id: each for each in revisions if each.before is not None}
+    if not changed:
+        return
+    standing = GuestFeedback.objects.standing().filter(faq_id__in=changed)
+    ended = Faq.objects.filter(pk__in=changed).exclude(left_content=0, left_unhelped=0)
+    told = standing.order_by().values_list("faq_id", flat=True).distinct()
+    ids = {*told, *ended.values_list("pk", flat=True)}
+    concerned = [revision for faq_id, revision in changed.items() if faq_id in ids]
     facilities = Facility.objects.in_bulk({each.facility_id for each in concerned})
     for revision in concerned:
         facility = facilities[revision.facility_id]

@@ -16,8 +16,20 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Case, Count, F, Max, Prefetch, Q, QuerySet, Value, When
-from django.db.models.functions import ExtractHour, Lower, Trim, TruncDate
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    Func,
+    Max,
+    Prefetch,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import ExtractHour, Lower, TruncDate
 
 from chat.models import Conversation, Escalation, GuestFeedback, Message
 from chat.patterns import with_endings
@@ -27,6 +39,8 @@ from faq.models import Faq, FaqTranslation
 
 #: What a question that nobody had to answer spares staff. The owner's assumption, not measured.
 MINUTES_SAVED: Final = 3
+#: What stands around a question and does not make it another.
+AROUND: Final = " \n\t\u3000?？¿!！¡.。…"
 #: How many questions are listed.
 TOP: Final = 10
 
@@ -310,12 +324,14 @@ def topics(facility: Facility, period: Period) -> Topics:
 
 def unanswered(facility: Facility, period: Period) -> list[Gap]:
     """The questions that went to staff for want of an answer, those of most guests first, then the
-    latest; the same in capital letters is the same. A wish for a person is none."""
+    latest; the same in capital letters, or with another mark at its end, is the same. A wish for a
+    person is none."""
+    bare = Func("content", Value(AROUND), function="btrim", output_field=TextField())
     rows = (
         questions_within(facility, period)
         .filter(reply__source=Message.Source.HANDED_OVER)
         .exclude(escalation__trigger_type=Escalation.Trigger.STAFF_MODE)
-        .values(wording=Lower(Trim("content")))
+        .values(wording=Lower(bare))
         .annotate(
             question=Max("content"),
             count=Count("pk"),
