@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from facilities.models import Membership, SiteKey, SiteKeyQuerySet
+from facilities.models import AuditEvent, Membership, SiteKey, SiteKeyQuerySet
 from facilities.services import renew
 from tests.conftest import Guest, StaffApp
 from tests.facilities.codes import READERS, read_data_url, read_pdf
@@ -169,10 +169,49 @@ def test_nothing_is_made_for_another_inn(theirs, sakura):
 
 
 def test_who_works_at_two_inns_chooses(desk, hanako, sakura, maple):
-    Membership.objects.create(facility=maple, user=hanako)
+    Membership.objects.create(facility=maple, user=hanako, role="owner")
 
     assert desk.post().json()["facility_id"] == sakura.pk
     assert desk.post(facility_id=maple.pk).json()["facility_id"] == maple.pk
+
+
+@pytest.fixture
+def taros_app(taro):
+    return Desk(taro)
+
+
+def test_staff_fetch_a_code_as_it_is(taros_app, sakura, entrance):
+    room = SiteKey.objects.create(facility=sakura, location=Place.ROOM, name="201")
+
+    shown = taros_app.post(include_session_token=True, format="svg").json()
+    theirs = taros_app.post(location="room", custom_location_name="201").json()
+
+    assert (shown["qr_code_data"], shown["include_session_token"]) == (entrance.address, False)
+    assert theirs["id"] == room.pk
+    entrance.refresh_from_db()
+    assert entrance.include_session_token is False
+
+
+def test_staff_make_no_code(taros_app, sakura, entrance):
+    SiteKey.objects.for_facility(sakura).revoke()
+
+    for place in ({}, {"location": "room", "custom_location_name": "201"}):
+        refused = taros_app.post(**place)
+        assert refused.status_code == 403
+        assert refused.json()["error"]["code"] == "FORBIDDEN"
+    assert list(SiteKey.objects.all()) == [entrance]
+
+
+def test_a_code_that_is_made_or_changed_is_on_record(desk, sakura):
+    for wanted in (False, False, True):
+        desk.post(include_session_token=wanted)
+
+    events = AuditEvent.objects.filter(target_model="facilities.sitekey").order_by("pk")
+    assert [(event.action, event.fields) for event in events] == [
+        ("added", []),
+        ("changed", ["include_session_token"]),
+    ]
+    assert SiteKey.objects.get().include_session_token is True
 
 
 def test_nobody_is_let_in(entrance):
