@@ -402,6 +402,46 @@ def test_chosen_codes_are_renewed_once(client, hanako, sakura, rooms):
     assert SiteKey.objects.for_facility(sakura).valid().count() == len(rooms)
 
 
+@pytest.mark.parametrize(("name", "pages"), [("all_posters", 13), ("all_cards", 2)])
+def test_staff_print_every_code_that_counts(
+    client, taro, sakura, maple, rooms, entrance, name, pages
+):
+    SiteKey.objects.create(facility=maple)
+    SiteKey.objects.create(facility=sakura, location=Place.KITCHEN, revoked_at=timezone.now())
+    client.force_login(taro)
+    address = reverse(f"admin:facilities_sitekey_{name}")
+    assert address in client.get(CHANGELIST).content.decode()
+
+    found = read_pdf(client.get(address).content)
+
+    assert len(found) == pages
+    assert sorted(chain(*found)) == sorted(code.address for code in [*rooms, entrance])
+
+
+def test_a_print_is_on_record_once_for_each_inn(client, django_user_model, sakura, maple):
+    client.force_login(django_user_model.objects.create_superuser("op@example.com", "x"))
+    codes = [
+        SiteKey.objects.create(facility=facility, location=Place.ROOM, name=number)
+        for number in ("1", "2")
+        for facility in (sakura, maple)
+    ]
+    chosen = {"action": "print_cards", "_selected_action": [code.pk for code in codes]}
+
+    client.post(f"{CHANGELIST}?o=1", chosen)
+
+    printed = AuditEvent.objects.filter(action="printed")
+    assert sorted(event.facility.slug for event in printed) == ["maple", "sakura"]
+    assert all("1" in event.target_text and "2" in event.target_text for event in printed)
+
+
+def test_without_a_code_nothing_is_printed(client, hanako):
+    client.force_login(hanako)
+
+    page = client.get(reverse("admin:facilities_sitekey_all_cards"), follow=True)
+
+    assert [message.level_tag for message in page.context["messages"]] == ["error"]
+
+
 def test_revoked_codes_are_not_printed(client, hanako, entrance):
     client.force_login(hanako)
     act(client, "revoke", [entrance])
