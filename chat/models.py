@@ -129,7 +129,7 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.facility} {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_language_display()} #{self.pk}"
 
     @property
     def is_with_staff(self) -> bool:
@@ -432,7 +432,7 @@ class Escalation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_trigger_type_display()} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_trigger_type_display()} #{self.conversation_id}"
 
 
 class StaffNoteQuerySet(OwnedQuerySet["StaffNote"]):

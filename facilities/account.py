@@ -1,6 +1,7 @@
 """The admin's pages of one's own account: name, password, second factor, signed-in devices."""
 
-from typing import Any
+import time
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,6 +19,11 @@ from facilities import audit, second_factor
 from facilities.admin import signed_in
 from facilities.models import AccessToken, User
 from facilities.views import CodeForm, Themed
+
+#: In the session: when the password was given again to set up the second factor.
+PROVEN: Final = "second_factor_password_given"
+#: For as long the key is shown, which takes an app to be found and installed.
+PROVEN_SECONDS: Final = 900
 
 
 class NameForm(Themed, forms.ModelForm):
@@ -72,15 +78,19 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 def set_up_second_factor(request: HttpRequest) -> HttpResponse:
-    """The QR code for the app; its first code switches the second factor on."""
+    """The password; then the QR code for the app, whose first code switches the second factor on.
+    Whoever finds a signed-in device could otherwise lock out whose it is."""
     user = signed_in(request)
     if second_factor.is_on(user):
         return redirect("account")
+    if time.time() - request.session.get(PROVEN, 0) > PROVEN_SECONDS:
+        return ask_password_first(request, user)
     form = CodeForm(request.POST or None)
     form.fields["code"].help_text = ""  # there are no backup codes yet
     if form.is_valid():
         codes = second_factor.switch_on(user, form.cleaned_data["code"], request=request)
         if codes:
+            del request.session[PROVEN]
             return backup_codes(request, codes)
         form.add_error("code", gettext("This code is wrong. Wait for the next one and type that."))
     device = second_factor.device_to_set_up(user)
@@ -91,6 +101,25 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
         form=form,
         picture=second_factor.picture_of(device),
         key=second_factor.key_of(device),
+    )
+
+
+def ask_password_first(request: HttpRequest, user: User) -> HttpResponse:
+    form = PasswordForm(user, request.POST or None)
+    if form.is_valid():
+        request.session[PROVEN] = time.time()
+        return redirect("second_factor")
+    return page(
+        request,
+        "confirm_password",
+        gettext("Switch the second factor on"),
+        form=form,
+        intro=gettext(
+            "Whoever signs in is then asked for a code of an app on your phone too. Browsers and "
+            "apps that are signed in already stay signed in: if you do not know one of them, "
+            "change your password, which ends them all."
+        ),
+        button=gettext("Go on"),
     )
 
 

@@ -14,13 +14,16 @@ from django.db import models, transaction
 from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
 from django.urls import path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
@@ -90,6 +93,21 @@ class Recorded(ModelAdmin):
         """Django would lead to the first page, with the number in a message."""
         raise Http404
 
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """With fields called as their models call them. That is translated when the history is
+        read; a form's label, which begins with a capital, is not."""
+        message = super().construct_change_message(request, form, formsets, add)
+        of_models = (self.model, *(formset.model for formset in formsets or ()))
+        with override(None):
+            names = [str(field.verbose_name) for model in of_models for field in model._meta.fields]
+        plain = {capfirst(name): name for name in names}
+        for change in (change for part in message for change in part.values()):
+            if "fields" in change:
+                change["fields"] = [plain.get(label, label) for label in change["fields"]]
+        return message
+
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         self.record(request, audit.Action.ADDED, obj)
         return super().log_addition(request, obj, message)
@@ -113,11 +131,15 @@ class Recorded(ModelAdmin):
     ) -> None:
         audit.record(
             action,
-            facility=audit.facility_of(row),
+            facility=self.inn_of(row, action),
             actor=signed_in(request),
             target=row,
             fields=fields,
         )
+
+    def inn_of(self, row: models.Model, action: audit.Action) -> Facility | None:
+        """With whose record it is kept; None for the operator's."""
+        return audit.facility_of(row)
 
 
 class TimeOfDay(UnfoldAdminSingleTimeWidget):
@@ -188,6 +210,33 @@ class SettingsAdmin(OwnedAdmin):
     """Staff work with it, owners change it."""
 
     to_change = Right.OWN
+    #: What the codes mean of which a field is a list; its form says so, but not what staff read.
+    CODES: Final[dict[str, Any]] = {
+        "languages": LANGUAGE_CHOICES,
+        "days": Weekday.choices,
+        "notify_channels": ChannelKind.choices,
+    }
+
+    def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (title, {**parts, "fields": [*map(self.in_words, parts["fields"])]})
+            for title, parts in fieldsets
+        ]
+
+    def in_words(self, name: Any) -> Any:
+        """The field, or what shows in words the codes that it is a list of."""
+        if name not in self.CODES:
+            return name
+        meanings = dict(self.CODES[name])
+
+        @admin.display(description=self.opts.get_field(name).verbose_name)
+        def shown(row: models.Model) -> str:
+            return ", ".join(str(meanings.get(code, code)) for code in getattr(row, name))
+
+        return shown
 
 
 class OwnersAdmin(OwnedAdmin):
@@ -307,18 +356,9 @@ class FacilityAdmin(SettingsAdmin):
         # The slug is printed on every QR code.
         return () if request.user.is_superuser else ("slug", "is_active")
 
-    def record(
-        self,
-        request: HttpRequest,
-        action: audit.Action,
-        row: models.Model,
-        fields: Iterable[str] = (),
-    ) -> None:
+    def inn_of(self, row: models.Model, action: audit.Action) -> Facility | None:
         """That an inn is gone is not kept with the inn."""
-        if action == audit.Action.DELETED:
-            audit.record(action, facility=None, actor=signed_in(request), text=str(row))
-        else:
-            super().record(request, action, row, fields)
+        return None if action == audit.Action.DELETED else super().inn_of(row, action)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Nobody deletes entries of the record, but they go with their inn."""
@@ -373,27 +413,30 @@ class SiteKeyAdmin(SettingsAdmin):
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     fields = ["facility", "location", "name", "include_session_token"]
     readonly_fields = [
+        "downloads",
         "code",
         "address",
-        "downloads",
         "scan_count",
         "last_scan_at",
         "created_at",
         "revoked_at",
     ]
+    actions_list: Any = ("all_posters", "all_cards")
     actions = ["print_a4", "print_a6", "print_cards", "renew", "revoke"]
 
     #: What a code can be fetched as, and what staff read on the link.
     DOWNLOADS: Final = {
-        "png": "PNG",
-        "svg": "SVG",
         Paper.A4: _("poster A4 (PDF)"),
         Paper.A6: _("poster A6 (PDF)"),
         Paper.CARD: _("card 91 × 55 mm (PDF)"),
+        "png": "PNG",
+        "svg": "SVG",
     }
 
     def get_fields(self, request: HttpRequest, obj: SiteKey | None = None) -> list[Any]:
-        return [*super().get_fields(request, obj), *(self.readonly_fields if obj else [])]
+        """Of a code that there is, first what it is opened for."""
+        own = super().get_fields(request, obj)
+        return [*self.readonly_fields[:2], *own, *self.readonly_fields[2:]] if obj else [*own]
 
     def get_urls(self) -> list[Any]:
         download = self.admin_site.admin_view(require_safe(self.download))
@@ -417,12 +460,12 @@ class SiteKeyAdmin(SettingsAdmin):
     def downloads(self, site_key: SiteKey) -> str:
         if site_key.revoked_at:
             return gettext("Nothing: this code is revoked.")
-        links = (
+        links = [
             (reverse("admin:facilities_sitekey_download", args=[site_key.pk, kind]), label)
             for kind, label in self.DOWNLOADS.items()
-        )
-        shown = format_html_join(" · ", '<a href="{}">{}</a>', links)
-        return format_html("{}<br>{}", shown, missing_from_print([site_key]))
+        ]
+        shown = {"links": links, "missing": missing_from_print([site_key])}
+        return render_to_string("facilities/downloads.html", shown)
 
     def download(self, request: HttpRequest, number: int, kind: str) -> HttpResponse:
         site_key = get_object_or_404(self.get_queryset(request), pk=number, revoked_at=None)
@@ -432,6 +475,27 @@ class SiteKeyAdmin(SettingsAdmin):
         self.record(request, audit.Action.PRINTED, site_key)
         suffix = mimetypes.guess_extension(mime_type)
         return attachment(content, mime_type, f"{site_key.facility.slug}-{number}-{kind}{suffix}")
+
+    @action(
+        description=_("Print all: A4 posters"),
+        url_path="posters",
+        icon="print",
+        permissions=["view"],
+    )
+    def all_posters(self, request: HttpRequest) -> HttpResponse:
+        return self.print_every_code(request, Paper.A4)
+
+    @action(description=_("Print all: cards"), url_path="cards", icon="print", permissions=["view"])
+    def all_cards(self, request: HttpRequest) -> HttpResponse:
+        return self.print_every_code(request, Paper.CARDS)
+
+    def print_every_code(self, request: HttpRequest, paper: Paper) -> HttpResponse:
+        keys = SiteKey.objects.for_user(request.user).valid()
+        if not keys.exists():
+            messages.error(request, gettext("There is no code yet that could be printed."))
+            return redirect("admin:facilities_sitekey_changelist")
+        printed: Any = self.print_all(request, keys, paper)
+        return printed
 
     @admin.action(description=_("Print: posters A4"))
     def print_a4(self, request: HttpRequest, keys: SiteKeyQuerySet) -> HttpResponse | None:
@@ -448,7 +512,9 @@ class SiteKeyAdmin(SettingsAdmin):
     def print_all(
         self, request: HttpRequest, keys: SiteKeyQuerySet, paper: Paper
     ) -> HttpResponse | None:
-        site_keys = list(keys.valid().select_related("facility"))
+        # However the list is sorted: an inn's codes are printed, and recorded, together.
+        rows = keys.valid().select_related("facility")
+        site_keys = list(rows.order_by("facility", "location", "name"))
         if not site_keys:
             messages.error(request, gettext("Nothing to print: these codes are revoked."))
             return None

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.core import signing
 from django.core.mail import send_mail
 from django.db import transaction
@@ -36,7 +37,10 @@ def invite(*, facility: Facility, email: str, role: str, by: User) -> Membership
     """Let the person at this address work at `facility`. Whoever invites does not learn whether
     there was an account. Raises InvalidRequest for somebody who works there already; the mail is
     for the caller to queue."""
-    user = User.objects.filter(email__iexact=email).first() or User.objects.create_user(email)
+    user, _is_new = User.objects.get_or_create(
+        email__iexact=email,
+        defaults={"email": email.lower(), "password": make_password(None)},
+    )
     member, is_new = Membership.objects.get_or_create(
         facility=facility, user=user, defaults={"role": role, "joined_at": None}
     )

@@ -2,7 +2,7 @@
 what they did."""
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -247,16 +247,8 @@ class UserAdmin(BaseUserAdmin, Recorded):
         )
         messages.success(request, text % len(having))
 
-    def record(
-        self,
-        request: HttpRequest,
-        action: audit.Action,
-        row: models.Model,
-        fields: Iterable[str] = (),
-    ) -> None:
+    def inn_of(self, row: models.Model, action: audit.Action) -> None:
         """An account belongs to no inn."""
-        user = signed_in(request)
-        audit.record(action, facility=None, actor=user, target=row, fields=fields)
 
 
 class DaysFilter(RangeDateFilter):

@@ -9,9 +9,9 @@ from facilities.models import SiteKey, User
 from facilities.posters import Paper, picture_of
 from facilities.qr import data_url
 from facilities.schemas import PictureFormat, QrCodeIn, QrCodeOut, QrCodesOut, RowIdText
-from facilities.services import provide_code, revoke
-from facilities.staff_api import chosen_facility, require_owner
-from yadopera.errors import NotFound
+from facilities.services import named, provide_code, revoke
+from facilities.staff_api import chosen_facility, owns, require_owner
+from yadopera.errors import Forbidden, NotFound
 
 router = Router(tags=["staff"])
 
@@ -28,13 +28,22 @@ def list_codes(request: HttpRequest) -> dict[str, object]:
 def post_code(request: HttpRequest, payload: QrCodeIn) -> dict[str, object]:
     """The code of a place: a new one, or in another format the one that it has.
 
-    As PDF it is a poster for A4 paper.
+    As PDF it is a poster for A4 paper. Staff get the one that there is, as it is; owners make and
+    change it.
     """
     user = cast(User, request.user)
+    facility = chosen_facility(user, payload.facility_id)
+    place, name = payload.location, payload.custom_location_name or ""
+    if not owns(user, facility):
+        codes = SiteKey.objects.for_facility(facility).valid().select_related("facility")
+        site_key = codes.filter(**named(place, name)).first()
+        if site_key is None:
+            raise Forbidden("for owners")
+        return qr_code_out(site_key, payload.format)
     site_key = provide_code(
-        chosen_facility(user, payload.facility_id),
-        location=payload.location,
-        name=payload.custom_location_name or "",
+        facility,
+        location=place,
+        name=name,
         include_session_token=payload.include_session_token,
         actor=user,
     )

@@ -86,6 +86,11 @@ def count_scan(facility: Facility, *, key: str) -> None:
         logger.warning("A scan was not counted (%s).", type(error).__name__)
 
 
+def named(location: SiteKey.Place, name: str) -> dict[str, str]:
+    """A place as codes are looked up by it; only rooms and places of the inn's own have names."""
+    return {"location": location, "name": name if location in SiteKey.NAMED else ""}
+
+
 @transaction.atomic
 def provide_code(
     facility: Facility,
@@ -96,14 +101,23 @@ def provide_code(
     actor: User,
 ) -> SiteKey:
     """The code of a place, made when it has none; asked for twice, it is the same one."""
-    site_key, is_new = SiteKey.objects.valid().update_or_create(
+    site_key, is_new = SiteKey.objects.valid().get_or_create(
         facility=facility,
-        location=location,
-        name=name if location in SiteKey.NAMED else "",
+        **named(location, name),
         defaults={"include_session_token": include_session_token},
     )
     if is_new:
         audit.record(audit.Action.ADDED, facility=facility, actor=actor, target=site_key)
+    elif site_key.include_session_token != include_session_token:
+        site_key.include_session_token = include_session_token
+        site_key.save(update_fields=["include_session_token"])
+        audit.record(
+            audit.Action.CHANGED,
+            facility=facility,
+            actor=actor,
+            target=site_key,
+            fields=["include_session_token"],
+        )
     return site_key
 
 

@@ -45,9 +45,13 @@ def chosen_facility(user: User, facility_id: int | None) -> Facility:
     return found
 
 
+def owns(user: User, facility: Facility) -> bool:
+    return Facility.objects.owned_by(user).filter(pk=facility.pk).exists()
+
+
 def require_owner(user: User, facility: Facility) -> None:
     """Raises Forbidden for staff: they work with an inn's settings and do not change them."""
-    if not Facility.objects.owned_by(user).filter(pk=facility.pk).exists():
+    if not owns(user, facility):
         raise Forbidden("for owners")
 
 

@@ -1,5 +1,6 @@
 """FAQs as a CSV file, out of the admin and into it."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
@@ -13,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from facilities import audit
 from facilities.admin import OwnedAdmin, attachment, signed_in
@@ -20,11 +22,14 @@ from facilities.models import Facility
 from faq.models import Faq, FaqTranslation, FaqUpload
 from faq.presets import load_presets
 from faq.transfer import (
+    FAQ_FIELDS,
     UPLOADED_ROWS,
+    FaqRow,
     as_csv,
     decode,
     encoding_problem,
     faq_cells,
+    fill,
     kind_problem,
     unwritable,
 )
@@ -37,6 +42,7 @@ from faq.uploads import (
     keep_upload,
     progress_of,
     read_upload,
+    setting_shown,
 )
 from yadopera.errors import InvalidRequest
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
@@ -96,6 +102,41 @@ def progress_lines(progress: Progress) -> list[str]:
     return lines
 
 
+def column_shown(column: str) -> str:
+    """A column of the file by its name there and, where staff know it by another, by that too."""
+    if column not in FAQ_FIELDS:
+        return column
+    option: Any = Faq._meta.get_field(column)
+    return f"{option.verbose_name} ({column})"
+
+
+@dataclass(frozen=True)
+class NewFaq:
+    """A row of the file as the FAQ that it would become."""
+
+    row: FaqRow
+    faq: Faq
+
+    def language(self) -> str:
+        """In which its text is shown."""
+        return next(iter(self.row.texts))
+
+    def text(self) -> tuple[str, str]:
+        return self.row.texts[self.language()]
+
+    def languages(self) -> str:
+        return ", ".join(LANGUAGES[code] for code in self.row.texts)
+
+    def settings(self) -> list[tuple[str, str]]:
+        """(what it is called, what it will be)."""
+        shown = ("category", "visibility", "is_active")
+        return [
+            (label, after)
+            for name in shown
+            for label, _before, after in [setting_shown(name, None, getattr(self.faq, name))]
+        ]
+
+
 class OfFacility(forms.Form):
     """About one of the inns at which the user works; asks which when there are several."""
 
@@ -132,7 +173,10 @@ class UploadForm(OfFacility):
         initial=FaqUpload.Mode.UPDATE,
         widget=forms.RadioSelect,
     )
-    file = forms.FileField(label=_("CSV file"), allow_empty_file=True)
+    # The theme's script, which shows the name of a chosen file, looks for the theme's own widget.
+    file = forms.FileField(
+        label=_("CSV file"), allow_empty_file=True, widget=UnfoldAdminFileFieldWidget
+    )
 
     def clean_file(self) -> tuple[str, bytes]:
         """(name, content) of a file that may be a table."""
@@ -284,12 +328,15 @@ class FilesAdmin(OwnedAdmin):
         comparison = compare(upload, file)
         context = {
             "upload": upload,
-            "problems": file.problems[:SHOWN],
+            "problems": [(each, column_shown(each.column)) for each in file.problems[:SHOWN]],
             "more_problems": max(0, len(file.problems) - SHOWN),
             "problem_count": len(file.problems),
             "comparison": comparison,
             "digest": comparison.digest(),
-            "new": comparison.new[:SHOWN],
+            "new": [
+                NewFaq(row, fill(Faq(facility=upload.facility), row))
+                for row in comparison.new[:SHOWN]
+            ],
             "more_new": max(0, len(comparison.new) - SHOWN),
             "changed": [(each, list(each.changes())) for each in comparison.changed[:SHOWN]],
             "more_changed": max(0, len(comparison.changed) - SHOWN),

@@ -398,7 +398,7 @@ class FaqRevision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.faq_id} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_origin_display()} #{self.faq_id}"
 
 
 class FaqSuggestionQuerySet(OwnedQuerySet["FaqSuggestion"]):

@@ -63,6 +63,8 @@ FALSE: Final = frozenset({"false", "0", "no"})
 PROBLEMS_SHOWN: Final = 10
 #: Characters of a column's name that a problem repeats.
 COLUMN_SHOWN: Final = 40
+#: Characters of a bad cell that its problem keeps.
+VALUE_SHOWN: Final = 40
 #: Texts that are found at once when they are added; of more, the worker makes the index.
 INDEXED_AT_ONCE: Final = 500
 #: Rows of one upload.
@@ -97,6 +99,8 @@ class Problem:
     place: Place | None = None
     #: Empty for the row as a whole.
     column: str = ""
+    #: What stands in a short cell instead, for whoever has sent the file; `text` repeats nothing.
+    value: str = ""
 
     @property
     def line(self) -> int | None:
@@ -365,7 +369,8 @@ def parse_faq_row(place: Place, cells: dict[str, str]) -> tuple[FaqRow, list[Pro
     wrong: list[Problem] = []
 
     def problem(column: str, text: str) -> None:
-        wrong.append(Problem(text, place, column))
+        value = cells.get(column, "") if column in FAQ_FIELDS else ""
+        wrong.append(Problem(text, place, column, value[:VALUE_SHOWN]))
 
     category = cells["category"].lower()
     if category not in Faq.Category.values:

@@ -204,6 +204,7 @@ MIDDLEWARE = [
     "yadopera.middleware.MessageMiddleware",
     "yadopera.middleware.TimezoneMiddleware",
 ]
+CSRF_FAILURE_VIEW = "yadopera.views.csrf_failure"
 ROOT_URLCONF = "yadopera.urls"
 ASGI_APPLICATION = "yadopera.asgi.application"
 WSGI_APPLICATION = "yadopera.wsgi.application"

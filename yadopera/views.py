@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -163,10 +164,50 @@ def own_manual_language() -> str:
 # Errors outside the API's own routes ------------------------------------------------------------
 
 
-def _page_or_body(request: HttpRequest, status: int) -> HttpResponse:
+#: status -> (title, text) of a page for staff.
+STAFF_ERRORS: Final[dict[int, tuple[Any, Any]]] = {
+    403: (
+        _("This page is not open to you"),
+        _("It is for the owner of the inn. Ask the owner if you need what is here."),
+    ),
+    404: (
+        _("There is no such page"),
+        _("What stood here was deleted or moved meanwhile, or it belongs to another inn."),
+    ),
+    429: (
+        _("Too many attempts in a short time"),
+        _("Wait a few minutes and try again."),
+    ),
+}
+TOO_OLD: Final[tuple[Any, Any]] = (
+    _("This was not saved"),
+    _(
+        "The page is too old: you have signed in again since it was opened, or signed out. Go back "
+        "in your browser, where what you wrote is still there, and copy it. Then sign in if you "
+        "are asked to, open the page again and send it once more."
+    ),
+)
+
+
+def _page_or_body(
+    request: HttpRequest, status: int, told: tuple[Any, Any] | None = None
+) -> HttpResponse:
+    """`told` is what staff read instead of what they usually do of this status."""
     if request.path.startswith("/api/"):
         return error_response(request, status)
+    told = told or STAFF_ERRORS.get(status)
+    # What fails before it is known who asks has no user.
+    if told and request.path.startswith("/admin/") and hasattr(request, "user"):
+        return staff_error(request, status, *told)
     return render(request, "yadopera/error.html", {"status": status}, status=status)
+
+
+def staff_error(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    """In the admin's dress, with a way on: to the first page, or to the sign-in."""
+    is_in = admin.site.has_permission(request)
+    template = "yadopera/staff_error.html" if is_in else "facilities/signed_out.html"
+    own = {"title": title, "intro": text, "is_nav_sidebar_enabled": is_in}
+    return render(request, template, admin.site.each_context(request) | own, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -175,6 +216,10 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page_or_body(request, 403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page_or_body(request, 403, TOO_OLD)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

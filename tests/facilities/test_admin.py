@@ -8,6 +8,7 @@ from django.utils import timezone
 from chat.models import CannedReply, Conversation, Escalation
 from chat.services import call_staff
 from facilities.models import Facility, Membership, SiteKey, StaffAbsence
+from tests.conftest import browser_of
 
 
 def address(model, page, *arguments):
@@ -175,3 +176,15 @@ def test_a_call_is_not_reopened_beside_a_newer_one(client, hanako, rows):
 
     assert response.status_code == 200
     assert "resolved_at" in response.context["adminform"].form.errors
+
+
+def test_staff_read_names_of_languages_and_days(rows, taro):
+    client = browser_of(taro)
+    shown = {}
+    for model in (Facility, StaffAbsence):
+        name = f"admin:facilities_{model._meta.model_name}_change"
+        page = client.get(reverse(name, args=[rows[model].pk]), headers={"accept-language": "ja"})
+        shown[model] = page.content.decode()
+
+    assert "日本語, English" in shown[Facility]
+    assert "月曜日, 火曜日" in shown[StaffAbsence]

@@ -85,6 +85,8 @@ OTHERS = {
     "admin:login": Page((302, 302, 302, 302), nobody=200),
     "admin:logout": Page((200, 200, 200, 200), posted={}),
     "admin:facilities_sitekey_download": Page(IN_THE_INN, of(SiteKey, "svg")),
+    "admin:facilities_sitekey_all_posters": Page((200, 200, 200, 302)),
+    "admin:facilities_sitekey_all_cards": Page((200, 200, 200, 302)),
     "admin:auth_user_password_change": Page((403, 403, 200, 403), of(User)),
     "admin:chat_conversation_live": Page(IN_THE_INN, of(Conversation)),
     "admin:chat_conversation_reply": Page(DONE_IN_THE_INN, of(Conversation), {"content": "x"}),

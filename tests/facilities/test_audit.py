@@ -95,6 +95,21 @@ def test_what_is_changed_in_the_admin_is_on_record(browser, hanako, sakura):
     assert "Wi-Fi password" in browser.get(LIST).content.decode()
 
 
+def test_a_history_speaks_the_readers_language(browser, sakura):
+    change = reverse("admin:facilities_facility_change", args=[sakura.pk])
+    form = browser.get(change).context["adminform"].form
+    values = {name: form[name].value() for name in form.fields}
+    kept = {name: value for name, value in values.items() if value not in (None, False)}
+    browser.post(change, kept | {"phone": "1", "wifi_password": "new-secret-99"})
+    address = reverse("admin:facilities_facility_history", args=[sakura.pk])
+
+    page = browser.get(address, headers={"accept-language": "ja"}).content.decode()
+
+    assert "電話番号" in page
+    assert "Wi-Fiのパスワード" in page
+    assert "Phone" not in page
+
+
 def test_adding_and_deleting_are_on_record(browser, sakura):
     absence = {"facility": sakura.pk, "days": ["mon"], "time_start": "01:00", "time_end": "02:00"}
     browser.post(reverse("admin:facilities_staffabsence_add"), absence)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from facilities.models import Membership, SiteKey, SiteKeyQuerySet
+from facilities.models import AuditEvent, Membership, SiteKey, SiteKeyQuerySet
 from facilities.services import renew
 from tests.conftest import Guest, StaffApp
 from tests.facilities.codes import READERS, read_data_url, read_pdf
@@ -169,10 +169,49 @@ def test_nothing_is_made_for_another_inn(theirs, sakura):
 
 
 def test_who_works_at_two_inns_chooses(desk, hanako, sakura, maple):
-    Membership.objects.create(facility=maple, user=hanako)
+    Membership.objects.create(facility=maple, user=hanako, role="owner")
 
     assert desk.post().json()["facility_id"] == sakura.pk
     assert desk.post(facility_id=maple.pk).json()["facility_id"] == maple.pk
+
+
+@pytest.fixture
+def taros_app(taro):
+    return Desk(taro)
+
+
+def test_staff_fetch_a_code_as_it_is(taros_app, sakura, entrance):
+    room = SiteKey.objects.create(facility=sakura, location=Place.ROOM, name="201")
+
+    shown = taros_app.post(include_session_token=True, format="svg").json()
+    theirs = taros_app.post(location="room", custom_location_name="201").json()
+
+    assert (shown["qr_code_data"], shown["include_session_token"]) == (entrance.address, False)
+    assert theirs["id"] == room.pk
+    entrance.refresh_from_db()
+    assert entrance.include_session_token is False
+
+
+def test_staff_make_no_code(taros_app, sakura, entrance):
+    SiteKey.objects.for_facility(sakura).revoke()
+
+    for place in ({}, {"location": "room", "custom_location_name": "201"}):
+        refused = taros_app.post(**place)
+        assert refused.status_code == 403
+        assert refused.json()["error"]["code"] == "FORBIDDEN"
+    assert list(SiteKey.objects.all()) == [entrance]
+
+
+def test_a_code_that_is_made_or_changed_is_on_record(desk, sakura):
+    for wanted in (False, False, True):
+        desk.post(include_session_token=wanted)
+
+    events = AuditEvent.objects.filter(target_model="facilities.sitekey").order_by("pk")
+    assert [(event.action, event.fields) for event in events] == [
+        ("added", []),
+        ("changed", ["include_session_token"]),
+    ]
+    assert SiteKey.objects.get().include_session_token is True
 
 
 def test_nobody_is_let_in(entrance):
@@ -361,6 +400,46 @@ def test_chosen_codes_are_renewed_once(client, hanako, sakura, rooms):
 
     assert SiteKey.objects.for_facility(sakura).count() == len(rooms) + 2
     assert SiteKey.objects.for_facility(sakura).valid().count() == len(rooms)
+
+
+@pytest.mark.parametrize(("name", "pages"), [("all_posters", 13), ("all_cards", 2)])
+def test_staff_print_every_code_that_counts(
+    client, taro, sakura, maple, rooms, entrance, name, pages
+):
+    SiteKey.objects.create(facility=maple)
+    SiteKey.objects.create(facility=sakura, location=Place.KITCHEN, revoked_at=timezone.now())
+    client.force_login(taro)
+    address = reverse(f"admin:facilities_sitekey_{name}")
+    assert address in client.get(CHANGELIST).content.decode()
+
+    found = read_pdf(client.get(address).content)
+
+    assert len(found) == pages
+    assert sorted(chain(*found)) == sorted(code.address for code in [*rooms, entrance])
+
+
+def test_a_print_is_on_record_once_for_each_inn(client, django_user_model, sakura, maple):
+    client.force_login(django_user_model.objects.create_superuser("op@example.com", "x"))
+    codes = [
+        SiteKey.objects.create(facility=facility, location=Place.ROOM, name=number)
+        for number in ("1", "2")
+        for facility in (sakura, maple)
+    ]
+    chosen = {"action": "print_cards", "_selected_action": [code.pk for code in codes]}
+
+    client.post(f"{CHANGELIST}?o=1", chosen)
+
+    printed = AuditEvent.objects.filter(action="printed")
+    assert sorted(event.facility.slug for event in printed) == ["maple", "sakura"]
+    assert all("1" in event.target_text and "2" in event.target_text for event in printed)
+
+
+def test_without_a_code_nothing_is_printed(client, hanako):
+    client.force_login(hanako)
+
+    page = client.get(reverse("admin:facilities_sitekey_all_cards"), follow=True)
+
+    assert [message.level_tag for message in page.context["messages"]] == ["error"]
 
 
 def test_revoked_codes_are_not_printed(client, hanako, entrance):

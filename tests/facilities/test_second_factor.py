@@ -42,10 +42,16 @@ def browser(hanako):
     return client
 
 
+def set_up(browser):
+    """The page with the key, after the password."""
+    browser.post(reverse("second_factor"), {"password": PASSWORD})
+    return browser.get(reverse("second_factor"))
+
+
 @pytest.fixture
 def codes(browser, hanako):
     """Hanako has switched it on; her backup codes."""
-    page = browser.get(reverse("second_factor"))
+    page = set_up(browser)
     assert "data:image/svg+xml;base64," in page.content.decode()
     # Of the step before, so that the present one is still good.
     page = browser.post(reverse("second_factor"), {"code": code_of(hanako, later=-30)})
@@ -76,11 +82,40 @@ def test_without_it_the_password_is_enough(hanako):
 
 
 def test_a_wrong_first_code_switches_nothing_on(browser, hanako):
-    browser.get(reverse("second_factor"))
+    set_up(browser)
     browser.post(reverse("second_factor"), {"code": "000000"})
 
     assert not second_factor.is_on(hanako)
     assert is_signed_in(give_password()[0])
+
+
+@pytest.mark.parametrize("given", [{}, {"password": "wrong"}, {"code": "000000"}])
+def test_the_key_is_shown_to_whoever_knows_the_password(browser, hanako, given):
+    browser.post(reverse("second_factor"), given)
+    page = browser.get(reverse("second_factor"))
+
+    assert "data:image/svg+xml;base64," not in page.content.decode()
+    assert not TOTPDevice.objects.filter(user=hanako).exists()
+
+
+def test_the_password_is_asked_for_again_after_a_while(browser, hanako, at):
+    set_up(browser)
+    code = code_of(hanako)
+    at(timezone.now() + timezone.timedelta(minutes=16))
+
+    page = browser.post(reverse("second_factor"), {"code": code})
+
+    assert "data:image/svg+xml;base64," not in page.content.decode()
+    assert not second_factor.is_on(hanako)
+
+
+def test_apps_that_are_signed_in_stay_so(browser, hanako):
+    token, _secret = AccessToken.issue(hanako)
+    set_up(browser)
+    browser.post(reverse("second_factor"), {"code": code_of(hanako)})
+
+    assert second_factor.is_on(hanako)
+    assert AccessToken.objects.filter(pk=token.pk).exists()
 
 
 def test_the_code_is_asked_for_after_the_password(codes, hanako):

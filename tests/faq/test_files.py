@@ -280,6 +280,21 @@ def test_what_would_change_is_shown_before_and_after(desk, sakura):
     assert (faq.priority, faq.translations.get().answer) == (5, "海岸でどうぞ")
 
 
+def test_of_a_new_faq_is_shown_what_it_will_be(desk):
+    told = words_of(
+        desk.preview(
+            "category,intent_key,is_active,visibility,language_ja_question,language_ja_answer,"
+            "language_fr_question,language_fr_answer\n"
+            "basic,kite,false,on_site,凧は？,屋上でどうぞ,Un cerf-volant ?,Sur le toit.\n"
+        )
+    )
+
+    assert "Category: Basics" in told
+    assert "Shown to guests: No" in told
+    assert "Who is told: Guests who scanned a code at the inn" in told
+    assert "Languages: 日本語, Français" in told
+
+
 def test_only_adding_leaves_what_the_inn_has(desk, sakura):
     desk.bring_in(KITE)
     file = KITE.replace("屋上", "海岸") + "basic,boat,3,舟は,あります\n"
@@ -352,6 +367,14 @@ def test_a_row_is_counted_as_excel_does_and_as_the_file_does(desk):
     told = words_of(desk.preview(HEADER + 'basic,a,3,"q\nq",a\n\nbasic,b,9,q,a\n'))
 
     assert "Row 4 in Excel (line 5 of the file)" in told
+
+
+def test_what_stands_in_a_bad_cell_is_shown_in_short(desk):
+    told = words_of(desk.preview(HEADER + f"basic,kite,{'<b>' * 40},q,a\n"))
+
+    assert "Priority (priority)" in told
+    assert "&lt;b&gt;&lt;b&gt;" in told
+    assert "&lt;b&gt;" * 20 not in told
 
 
 def test_every_bad_cell_is_named_up_to_a_number(desk):

@@ -4,6 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from tests.live.conftest import address_of_its_own
 
@@ -24,7 +25,9 @@ def token_of(client):
     return {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
 
 
-def test_two_owners_who_remove_each_other_leave_one(live, tmp_path):
+@pytest.fixture
+def people(live, tmp_path):
+    """Two who own one inn."""
     (tmp_path / "facility.json").write_text('{"name": "Two owners", "slug": "two-owners"}')
     (tmp_path / "faqs.csv").write_text("category\n")
     people = ["one@two-owners.example.com", "two@two-owners.example.com"]
@@ -32,7 +35,32 @@ def test_two_owners_who_remove_each_other_leave_one(live, tmp_path):
         account = ["--owner-email", email, "--owner-password", PASSWORD]
         done = live.manage("import_facility", str(tmp_path), *account)
         assert done.returncode == 0, done.stderr
-    clients = [signed_in(live, email) for email in people]
+    return people
+
+
+@pytest.fixture
+def clients(live, people):
+    return [signed_in(live, email) for email in people]
+
+
+def test_two_owners_who_invite_a_new_person_at_once_do_so_once(live, people, clients):
+    form = clients[0].get(f"{LIST}add/").text
+    inn = re.search(r'<option value="(\d+)"', form)[1]
+
+    def ask(at):
+        invitation = {"facility": inn, "email": f"new{at // 2}@example.com", "role": "staff"}
+        client = clients[at % 2]
+        return client.post(f"{LIST}add/", data=invitation | token_of(client))
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(ask, range(10)))
+
+    assert [answer.status_code for answer in answers] == [302] * len(answers)
+    shown = clients[0].get(LIST).text
+    assert [shown.count(f">new{n}@example.com<") for n in range(5)] == [1] * 5
+
+
+def test_two_owners_who_remove_each_other_leave_one(people, clients):
     page = clients[0].get(LIST).text
     rows = {
         email: number for number, email in re.findall(rf"{LIST}(\d+)/change/[^>]*>([^<]+)<", page)

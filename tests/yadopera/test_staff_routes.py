@@ -79,7 +79,7 @@ ROUTES = [
     Route("POST /admin/feedback/{message_id}/ignore"),
     Route("GET /admin/feedback-stats"),
     Route("GET /admin/qr-codes"),
-    Route("POST /admin/qr-code", {"location": "kitchen"}, "body"),
+    Route("POST /admin/qr-code", {"location": "lounge"}, "body"),
     Route("DELETE /admin/qr-code/{code_id}", of_owners=True),
     Route("GET /admin/dashboard", chosen_by="query"),
     Route("GET /admin/overnight-queue"),

@@ -102,6 +102,24 @@ Membership.objects.create(user=user, facility=Facility.objects.get(slug="demo"),
 """
 
 
+BAD_CSV = "category,intent_key,priority,language_en_question,language_en_answer\n" + (
+    "basic,live_bad_cell,seven,May I bring a lute?,Yes.\n"
+)
+
+
+def test_a_file_with_a_bad_cell_is_chosen_and_shown_with_what_is_wrong(laptop):
+    page = laptop().page
+    page.goto(f"{page.url}faq/faq/files/")
+
+    file = {"name": "faqs.csv", "mimeType": "text/csv", "buffer": BAD_CSV.encode()}
+    page.get_by_label("CSV file").set_input_files(file)
+    expect(page.locator("form[enctype] input[type=text]")).to_have_value("faqs.csv")
+    page.get_by_role("button", name="See what would change").click()
+
+    expect(page.locator("#bad")).to_be_visible()
+    expect(page.locator("li", has_text="Row 2 in Excel")).to_contain_text("seven")
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_any_page_and_none_scrolls_sideways(laptop, phone, colours):
     phone("en").scan().ask(UNKNOWN)
