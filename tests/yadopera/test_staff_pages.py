@@ -69,3 +69,12 @@ def test_times_are_those_of_the_inns_clock(at, at_the_desk, sakura, zone, shown)
     text = at_the_desk.get(reverse("admin:facilities_sitekey_changelist")).content.decode()
 
     assert f" {shown}" in text
+
+
+def test_names_hold_no_time_of_another_clock(busy, sakura):
+    conversation = Conversation.objects.filter(facility=sakura).first()
+    escalation = Escalation.objects.get(conversation=conversation)
+
+    assert str(conversation) == f"{conversation.get_language_display()} #{conversation.pk}"
+    assert str(escalation).endswith(f" #{conversation.pk}")
+    assert ":" not in str(escalation)
