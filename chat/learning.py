@@ -32,7 +32,7 @@ Why = SuggestedQuestion.Why
 #: Questions of one conversation that are learned from: nobody fills the list alone.
 OF_ONE_GUEST: Final = 20
 #: Questions that one run notes at most; the next goes on.
-AT_ONCE: Final = 300
+AT_ONCE: Final = 200
 #: Questions that are held ready, and sent to the provider for vectors, together.
 BATCH: Final = 50
 
