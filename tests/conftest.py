@@ -34,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if settings.EMBEDDED_REDIS:
         _services.enter_context(running(Redis(settings.EMBEDDED)))
     django.setup()
+    from django.conf import settings as configured
+
+    # A password is made slow to guess: a quarter of a second for each account of each test.
+    quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+    configured.PASSWORD_HASHERS = [quick, *configured.PASSWORD_HASHERS]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
