@@ -28,6 +28,9 @@ from yadopera.ai import get_provider
 
 #: How many FAQs are returned; the confidence needs the second.
 CANDIDATES: Final = 5
+#: FAQs of an inn, as in the sets that the confidence was fitted to. Where there are fewer, the
+#: best of them has little to be better than: the missing ones count as FAQs about something else.
+USUAL_FAQS: Final = 30
 #: A FAQ that shares this much of a fact's likeness to the question is about the same.
 SAME_TOPIC: Final = 0.5
 
@@ -65,7 +68,7 @@ WITH compared AS (
     SELECT *, {score} AS score FROM placed WHERE topic IS NOT NULL
 ), best AS (
     SELECT *,
-        exp(score) / sum(exp(score)) OVER () AS share,
+        exp(score) / (sum(exp(score)) OVER () + greatest(%(usual)s - count(*) OVER (), 0)) AS share,
         bool_or(has_vector) OVER () AS any_vector,
         max(concept) OVER () AS highest_concept,
         max(term) OVER () AS highest_term,
@@ -166,6 +169,7 @@ def search_faqs(
                 "embedding": None if embedding is None else dense_text(embedding),
                 "model": provider.embedding_model if provider else None,
                 "limit": limit,
+                "usual": USUAL_FAQS,
                 **{
                     f"{view}_weight": weight
                     for view, weight in zip(VIEWS, calibration.weights, strict=True)

@@ -105,6 +105,23 @@ def test_a_wording_of_the_inn_is_found_at_once(sakura):
     assert best.faq_id == faq.pk
 
 
+@pytest.mark.parametrize("others", [0, 1, 4])
+def test_an_inn_with_few_faqs_answers_nothing_else_from_them(db, others):
+    inn = Facility.objects.create(slug="small", name="Small")
+    pond = Faq.objects.create(facility=inn, category="basic", intent_key="koi")
+    pond.translations.create(language="en", question="May I feed the koi?", answer="Yes, please.")
+    for number in range(others):
+        other = Faq.objects.create(facility=inn, category="basic", intent_key=f"garden-{number}")
+        other.translations.create(
+            language="en", question=f"Who planted tree {number}?", answer="The owner's mother."
+        )
+
+    assert search(inn, "where is the moon").confidence < 0.5
+    assert search(inn, "is there a swimming pool").confidence < 0.5
+    asked = search(inn, "can i feed the koi")
+    assert (asked.matches[0].faq_id, asked.confidence > 0.7) == (pond.pk, True)
+
+
 def test_a_question_is_one_statement(sakura, django_assert_num_queries):
     with django_assert_num_queries(1):
         search(sakura, "is there a washing machine")
