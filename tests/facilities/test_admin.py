@@ -96,7 +96,7 @@ def test_a_facility_made_in_the_admin_starts_with_the_starter_faqs(client, djang
             "slug": "new",
             "timezone": "Asia/Tokyo",
             "language": "ja",
-            "languages": "ja,en",
+            "languages": ["ja", "en"],
             "wifi_password_visibility": "on_site",
             "retention_days": "90",
             "is_active": "on",
