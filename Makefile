@@ -30,13 +30,18 @@ browser: $(VENV)/.installed-dev
 run: $(VENV)/.installed ## everything on this machine: web, worker, beat, database, demo inn
 	@exec $(BIN)/python manage.py run
 
+# Three parts side by side, each with services of its own: those that start the whole of Yadopera wait
+# for most of their time, and one processor alone would take a quarter of an hour for the others.
+DESK := tests/facilities tests/nightqueue tests/yadopera
 test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, Redis and Celery worker
-	@# Those that start the whole of it wait for most of their time, so they run beside the others.
 	@mkdir -p .yadopera
-	@YADOPERA_TEST_HOME=$(CURDIR)/.yadopera/test-live $(BIN)/python -m pytest tests/live \
-		> .yadopera/test-live.log 2>&1 & live=$$!; \
-	$(BIN)/python -m pytest --ignore=tests/live; here=$$?; \
-	wait $$live; there=$$?; cat .yadopera/test-live.log; exit $$((here || there))
+	@run() { part=$$1; shift; YADOPERA_TEST_HOME=$(CURDIR)/.yadopera/test-$$part \
+		$(BIN)/python -m pytest "$$@" > .yadopera/test-$$part.log 2>&1; }; \
+	run live tests/live & live=$$!; \
+	run desk $(DESK) & desk=$$!; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,tests/live $(DESK)); rest=$$?; \
+	wait $$desk; desk=$$?; wait $$live; live=$$?; \
+	cat .yadopera/test-desk.log .yadopera/test-live.log; exit $$((rest || desk || live))
 
 lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .
