@@ -27,6 +27,12 @@ def no_limits(settings):
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"login": None}
 
 
+@pytest.fixture(autouse=True)
+def clock_stands_still(at):
+    """A code is good for 30 seconds, which may end in the middle of a test."""
+    at(timezone.now())
+
+
 def code_of(user, *, later=0):
     """What the app on the phone shows now, or `later` seconds from now."""
     device = TOTPDevice.objects.get(user=user)
