@@ -23,8 +23,8 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
 
@@ -328,8 +328,9 @@ class Weekly(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        days = ["all"] if set(self.days) == set(Weekday.values) else self.days
-        return f"{' '.join(days)} {self.time_start:%H:%M}-{self.time_end:%H:%M}"
+        named = " ".join(str(Weekday(day).label) for day in self.days)
+        days = gettext("every day") if set(self.days) == set(Weekday.values) else named
+        return f"{days} {self.time_start:%H:%M}-{self.time_end:%H:%M}"
 
 
 class StaffAbsence(Weekly):

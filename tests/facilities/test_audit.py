@@ -172,9 +172,9 @@ def test_the_api_is_on_record_like_the_admin(hanako, sakura):
         ("changed", "Q?"),
         ("deleted", "Q?"),
         ("changed", "さくら屋"),
-        ("added", "all"),
-        ("changed", "all"),
-        ("deleted", "all"),
+        ("added", "every"),
+        ("changed", "every"),
+        ("deleted", "every"),
         ("added", "さくら屋:"),
         ("revoked", "さくら屋:"),
     ]

@@ -188,5 +188,5 @@ def test_guests_are_told_the_inns_clock_and_the_day_when_it_is_far(sakura, at, t
 
 def test_a_new_facility_sleeps_at_night(sakura):
     assert [str(absence) for absence in StaffAbsence.objects.for_facility(sakura)] == [
-        "all 22:00-08:00"
+        "毎日 22:00-08:00"
     ]
