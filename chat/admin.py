@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -41,7 +42,7 @@ from chat.models import (
 from chat.thread import Thread
 from chat.translation import translate_for_staff
 from chat.try_out import TryOut
-from facilities.admin import OwnedAdmin, ReadOnly, as_id, signed_in
+from facilities.admin import OwnedAdmin, ReadOnly, StateFilter, as_id, signed_in
 from facilities.models import SiteKey
 from facilities.schemas import MAX_ID
 from faq.forms import TextField
@@ -110,8 +111,7 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
 
     @admin.display(description=_("the guest's last words"))
     def last_words(self, conversation: Any) -> str:
-        text = conversation.last_text or ""
-        return text if len(text) <= 60 else f"{text[:60]}…"
+        return Truncator(conversation.last_text or "").chars(60)
 
     @admin.display(description=_("place"), ordering="location")
     def place(self, conversation: Conversation) -> str:
@@ -393,27 +393,23 @@ class EscalationForm(forms.ModelForm):
         return resolved_at
 
 
-class OpenFilter(admin.SimpleListFilter):
+class OpenFilter(StateFilter):
     """What is settled is out of the way until somebody wants to see it."""
 
     title = _("state")
     parameter_name = "state"
+    usual = "open"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("resolved", _("resolved")), ("all", _("all of them"))]
-
-    def choices(self, changelist: Any) -> Any:
-        """Django would call the first one 'all'."""
-        first, *others = super().choices(changelist)
-        return [{**first, "display": _("open")}, *others]
+        return [("open", _("open")), ("resolved", _("resolved")), ("all", _("all of them"))]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
-            case "all":
-                return rows
+            case "open":
+                return rows.filter(resolved_at=None)
             case "resolved":
                 return rows.exclude(resolved_at=None)
-        return rows.filter(resolved_at=None)
+        return rows
 
 
 def conversation_link(escalation: Escalation, text: str) -> str:

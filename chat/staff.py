@@ -140,8 +140,9 @@ def note_presence(conversation: Conversation, user: User) -> None:
 def colleagues_at(conversation: Conversation, user: User) -> list[str]:
     """Names of others who have this conversation open now; none while Redis is away."""
     others = User.objects.filter(facilities=conversation.facility_id).exclude(pk=user.pk)
-    here = [other for other in others if shared_memory.recall(_presence(conversation, other))]
-    return [str(other) for other in here]
+    by_key = {_presence(conversation, other): str(other) for other in others}
+    here = shared_memory.recall_all(by_key)
+    return [name for key, name in by_key.items() if key in here]
 
 
 def _presence(conversation: Conversation, user: User) -> str:

@@ -1,20 +1,11 @@
 """A conversation as staff read it: what was said, where each answer came from, and their notes."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from chat.models import Conversation, Message, StaffNote
 from facilities.models import User
 from faq.models import Faq
-
-
-@dataclass(frozen=True)
-class Source:
-    """A FAQ that an answer came of."""
-
-    pk: int
-    question: str
 
 
 class Thread:
@@ -40,10 +31,12 @@ class Thread:
 
     @cached_property
     def entries(self) -> list[Any]:
-        """Messages and notes in the order of their writing; an answer has its `faqs` with it."""
+        """Messages and notes in the order of their writing. An answer has with it its `faq` and
+        what that asks, `faq_title`, unless it is deleted since."""
+        own = self.conversation.facility.language
         for message in self.messages:
-            ids = message.matched_faq_ids[:1] if message.answering_faq_id else []
-            message.faqs = [self.faqs[pk] for pk in ids if pk in self.faqs]  # type: ignore[attr-defined]
+            if faq := self.faqs.get(message.answering_faq_id):
+                message.faq, message.faq_title = faq, faq.title(own)  # type: ignore[attr-defined]
         return sorted([*self.messages, *self.notes], key=lambda entry: entry.created_at)
 
     @cached_property
@@ -56,13 +49,7 @@ class Thread:
         return self.notes[-1].pk if self.notes else self.after_note
 
     @cached_property
-    def faqs(self) -> dict[int, Source]:
+    def faqs(self) -> dict[int | None, Faq]:
+        """Those that answers came of."""
         ids = {m.answering_faq_id for m in self.messages if m.answering_faq_id is not None}
-        rows = Faq.objects.for_user(self.user).filter(pk__in=ids).prefetch_related("translations")
-        own = self.conversation.facility.language
-        return {
-            faq.pk: Source(
-                faq.pk, text.question if (text := faq.translation_for(own)) else str(faq)
-            )
-            for faq in rows
-        }
+        return dict(Faq.objects.for_user(self.user).with_texts().in_bulk(ids)) if ids else {}

@@ -142,6 +142,25 @@ class Recorded(ModelAdmin):
         return audit.facility_of(row)
 
 
+class StateFilter(admin.SimpleListFilter):
+    """A filter that holds from the start: one of its choices is made until another is."""
+
+    #: The value of that choice.
+    usual: str
+
+    def value(self) -> str:
+        return super().value() or self.usual
+
+    def choices(self, changelist: Any) -> Any:
+        """Without the 'all' that Django would add, which is not what no choice means."""
+        for value, title in self.lookup_choices:
+            yield {
+                "selected": self.value() == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": title,
+            }
+
+
 class TimeOfDay(UnfoldAdminSingleTimeWidget):
     """As the device asks for a time: nobody needs to know a format, and nobody writes seconds."""
 

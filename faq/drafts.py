@@ -168,6 +168,7 @@ def is_invented(answer: str, sources: list[str]) -> bool:
 
 
 def numbers_in(text: str) -> set[str]:
+    """Those written in digits, however wide and grouped."""
     plain = _GROUPING.sub("", unicodedata.normalize("NFKC", text))
     return set(_NUMBER.findall(plain))
 

@@ -1,6 +1,5 @@
 """Suggestions in the admin: what guests ask and no FAQ answers, and the click that answers it."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -16,9 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from facilities.admin import OwnedAdmin, ReadOnly, signed_in
+from facilities.admin import OwnedAdmin, ReadOnly, StateFilter, as_id, signed_in
 from facilities.models import Facility
-from facilities.schemas import MAX_ID
 from faq import reviews
 from faq.forms import QuestionField, TextField
 from faq.models import (
@@ -43,26 +41,16 @@ NEAR: Final = 3
 Status = FaqSuggestion.Status
 
 
-class StatusFilter(admin.SimpleListFilter):
-    """What is to be decided, unless something else is chosen."""
-
+class StatusFilter(StateFilter):
     title = _("status")
     parameter_name = "status"
+    usual = Status.PENDING
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [*Status.choices, ("all", _("all of them"))]
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        for value, title in self.lookup_choices:
-            yield {
-                "selected": (self.value() or Status.PENDING) == value,
-                "query_string": changelist.get_query_string({self.parameter_name: value}),
-                "display": title,
-            }
-
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value() or Status.PENDING
-        return rows.filter(status=value) if value in Status.values else rows
+        return rows.filter(status=self.value()) if self.value() in Status.values else rows
 
 
 class SuggestionForm(forms.Form):
@@ -223,8 +211,7 @@ class SuggestionAdmin(ReadOnly, OwnedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        number = int(object_id) if object_id.isdecimal() and int(object_id) <= MAX_ID else 0
-        suggestion = self.find(request, number)
+        suggestion = self.find(request, as_id(object_id))
         return self.page_of(request, suggestion, SuggestionForm(suggestion))
 
     def page_of(
@@ -302,12 +289,12 @@ class SuggestionAdmin(ReadOnly, OwnedAdmin):
 
     def add_wording(self, request: HttpRequest, suggestion: FaqSuggestion) -> HttpResponse:
         faqs = Faq.objects.for_facility(suggestion.facility)
-        faq = get_object_or_404(faqs, pk=posted_id(request, "faq"))
+        faq = get_object_or_404(faqs, pk=as_id(request.POST.get("faq", "")))
         reviews.approve_as_wording(
             suggestion=suggestion,
             faq=faq,
             actor=signed_in(request),
-            wordings=[int(each) for each in request.POST.getlist("wordings") if is_id(each)],
+            wordings=[as_id(each) for each in request.POST.getlist("wordings")],
         )
         text = gettext("The FAQ is found by these words, too. See whether its answer fits them.")
         messages.success(request, text)
@@ -315,7 +302,7 @@ class SuggestionAdmin(ReadOnly, OwnedAdmin):
 
     def merge(self, request: HttpRequest, suggestion: FaqSuggestion) -> HttpResponse:
         others = FaqSuggestion.objects.for_facility(suggestion.facility)
-        target = get_object_or_404(others, pk=posted_id(request, "into"))
+        target = get_object_or_404(others, pk=as_id(request.POST.get("into", "")))
         reviews.merge(suggestion=suggestion, into=target, actor=signed_in(request))
         messages.success(request, gettext("The two are one now."))
         return redirect("admin:faq_faqsuggestion_change", target.pk)
@@ -338,13 +325,3 @@ def near_faqs(suggestion: FaqSuggestion) -> list[dict[str, Any]]:
         for number, text in texts.items()
         if text
     ]
-
-
-def is_id(text: str) -> bool:
-    return text.isdecimal() and len(text) < 20 and int(text) <= MAX_ID
-
-
-def posted_id(request: HttpRequest, name: str) -> int:
-    """0, which nothing has, for what is none."""
-    text = request.POST.get(name, "")
-    return int(text) if is_id(text) else 0

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch
 from django.utils.translation import gettext
 
 from facilities.models import Facility, User
@@ -603,7 +604,8 @@ def export_folder(facility: Facility, folder: Path) -> None:
     faqs = list(
         Faq.objects.for_facility(facility)
         .order_by("category", "intent_key")
-        .prefetch_related("translations", "wordings")
+        .with_texts()
+        .prefetch_related(Prefetch("wordings", queryset=FaqWording.objects.defer(*VECTORS)))
     )
     write_csv(folder / "faqs.csv", (faq_cells(faq) for faq in faqs), faq_columns())
     wordings = (cells for faq in faqs for cells in wording_cells(faq))

@@ -13,7 +13,6 @@ from chat.models import GuestFeedback
 from chat.statistics import Figures, Hour, Period, Votes
 from facilities.models import Facility
 from facilities.schemas import Page
-from faq.models import FaqSuggestion
 from nightqueue.api import SHOWN
 from nightqueue.models import QueueEntry
 
@@ -75,7 +74,6 @@ class Dashboard:
             "guests_waiting": self.open.waiting,
             "night_queue": self.overnight_queue[0].pending if self.overnight_queue else 0,
             "low_rated_answers": len(self.raised),
-            "suggestions": FaqSuggestion.objects.for_facility(self.facility).pending().count(),
         }
 
     @cached_property

@@ -23,7 +23,6 @@ class AttentionOut(Schema):
     #: FAQs whose answers have failed two guests or more in 30 days.
     low_rated_answers: int
     #: FAQs that are suggested and to be decided upon.
-    suggestions: int
 
 
 class SpanOut(Schema):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest
@@ -16,7 +16,7 @@ from chat.models import Escalation
 from chat.statistics import Figures, share
 from facilities.admin import Right, may
 from facilities.models import Facility
-from faq.models import Faq
+from faq.models import Faq, FaqSuggestion
 from nightqueue.dashboard import Dashboard
 from nightqueue.setup import Setup
 from yadopera.languages import LANGUAGES
@@ -166,7 +166,11 @@ class FirstPage:
     def to_do(self) -> int:
         """Each guest once: who waits in the night queue is among those who wait."""
         counts = self.dashboard.attention
-        return sum(counts.values()) - counts["night_queue"]
+        return sum(counts.values()) - counts["night_queue"] + self.suggestions
+
+    @cached_property
+    def suggestions(self) -> int:
+        return FaqSuggestion.objects.for_facility(self.facility).pending().count()
 
     @property
     def escalations(self) -> list[Escalation]:

@@ -169,7 +169,7 @@ class Setup:
     def starters(self) -> list[Starter]:
         """Those that wait for the inn's word."""
         language = "ja" if get_language() == "ja" else "en"
-        faqs = waiting_starters(self.facility).prefetch_related("translations")
+        faqs = waiting_starters(self.facility).with_texts()
         return [starter(faq, self.facility, language) for faq in faqs]
 
 

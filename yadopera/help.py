@@ -21,7 +21,7 @@ from yadopera.manual import FOLDER, LANGUAGES, Page, Section, load_manual
 WORKPLACE_WEIGHT: Final = 3.0
 CONCEPT_WEIGHT: Final = 1.0
 #: Below this share of a question's words a section may be near, but is hardly what was asked for.
-SPOKEN_OF: Final = 0.55
+SPOKEN_OF: Final = 0.545
 SHOWN: Final = 3
 
 _MARKUP: Final = re.compile(r"[\[\]*`|]|\((?:page:[a-z_:]+|[a-z-]+\.md)\)")

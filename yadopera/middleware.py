@@ -123,7 +123,7 @@ class TimezoneMiddleware(StaffOnly):
         if request.path.startswith("/admin/") and request.user.is_authenticated:
             from facilities.models import Facility  # as above
 
-            inns = Facility.objects.filter(membership__user=request.user)
+            inns = Facility.objects.for_user(request.user)
             if zone := inns.values_list("timezone", flat=True).first():
                 timezone.activate(ZoneInfo(zone))
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from django.core.cache import cache
@@ -25,6 +25,11 @@ def is_away() -> bool:
 def recall(key: str) -> Any:
     """What was remembered under `key`; None when there is nothing, or no Redis."""
     return try_redis(lambda: cache.get(key))
+
+
+def recall_all(keys: Iterable[str]) -> dict[str, Any]:
+    """What was remembered under those of the keys that have something, in one round trip."""
+    return try_redis(lambda: cache.get_many(list(keys))) or {}
 
 
 def remember(key: str, value: Any, *, seconds: float) -> None:
