@@ -35,8 +35,11 @@ run: $(VENV)/.installed ## everything on this machine: web, worker, beat, databa
 DESK := tests/facilities tests/nightqueue tests/yadopera
 test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, Redis and Celery worker
 	@mkdir -p .yadopera
-	@run() { part=$$1; shift; YADOPERA_TEST_HOME=$(CURDIR)/.yadopera/test-$$part \
-		$(BIN)/python -m pytest "$$@" > .yadopera/test-$$part.log 2>&1; }; \
+	@# Each with a folder for temporary files, too: pytest closes the one they would share when it begins.
+	@run() { part=$$1; shift; folder=$$(mktemp -d); \
+		YADOPERA_TEST_HOME=$(CURDIR)/.yadopera/test-$$part PYTEST_DEBUG_TEMPROOT=$$folder \
+		$(BIN)/python -m pytest "$$@" > .yadopera/test-$$part.log 2>&1; \
+		code=$$?; rm -rf $$folder; return $$code; }; \
 	run live tests/live & live=$$!; \
 	run desk $(DESK) & desk=$$!; \
 	$(BIN)/python -m pytest $(addprefix --ignore=,tests/live $(DESK)); rest=$$?; \

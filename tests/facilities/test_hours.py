@@ -4,6 +4,7 @@ from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 
 from facilities.hours import StaffHours, absence_end, rule_at
 from facilities.models import EscalationMode, EscalationSchedule, StaffAbsence, Weekday
@@ -187,6 +188,7 @@ def test_guests_are_told_the_inns_clock_and_the_day_when_it_is_far(sakura, at, t
 
 
 def test_a_new_facility_sleeps_at_night(sakura):
-    assert [str(absence) for absence in StaffAbsence.objects.for_facility(sakura)] == [
-        "毎日 22:00-08:00"
-    ]
+    absence = StaffAbsence.objects.for_facility(sakura).get()
+
+    with translation.override("en"):
+        assert str(absence) == "every day 22:00-08:00"
