@@ -30,9 +30,10 @@ browser: $(VENV)/.installed-dev
 run: $(VENV)/.installed ## everything on this machine: web, worker, beat, database, demo inn
 	@exec $(BIN)/python manage.py run
 
-# Three parts side by side, each with services of its own: those that start the whole of Yadopera wait
+# Four parts side by side, each with services of its own: those that start the whole of Yadopera wait
 # for most of their time, and one processor alone would take a quarter of an hour for the others.
 DESK := tests/facilities tests/nightqueue tests/yadopera
+BROWSER := tests/live/browser
 test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, Redis and Celery worker
 	@mkdir -p .yadopera
 	@# Each with a folder for temporary files, too: pytest closes the one they would share when it begins.
@@ -40,11 +41,13 @@ test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, R
 		YADOPERA_TEST_HOME=$(CURDIR)/.yadopera/test-$$part PYTEST_DEBUG_TEMPROOT=$$folder \
 		$(BIN)/python -m pytest "$$@" > .yadopera/test-$$part.log 2>&1; \
 		code=$$?; rm -rf $$folder; return $$code; }; \
-	run live tests/live & live=$$!; \
+	run browser $(BROWSER) & browser=$$!; \
+	run live tests/live --ignore=$(BROWSER) & live=$$!; \
 	run desk $(DESK) & desk=$$!; \
 	$(BIN)/python -m pytest $(addprefix --ignore=,tests/live $(DESK)); rest=$$?; \
-	wait $$desk; desk=$$?; wait $$live; live=$$?; \
-	cat .yadopera/test-desk.log .yadopera/test-live.log; exit $$((rest || desk || live))
+	wait $$desk; desk=$$?; wait $$live; live=$$?; wait $$browser; browser=$$?; \
+	cat $(foreach part,desk live browser,.yadopera/test-$(part).log); \
+	exit $$((rest || desk || live || browser))
 
 lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .
