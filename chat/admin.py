@@ -46,7 +46,7 @@ from facilities.admin import OwnedAdmin, ReadOnly, StateFilter, as_id, signed_in
 from facilities.models import SiteKey
 from facilities.schemas import MAX_ID
 from faq.forms import TextField
-from faq.models import QUESTION_LENGTH
+from faq.models import QUESTION_LENGTH, FaqSuggestion
 from faq.prefilled import prefill
 from yadopera.ai import get_provider
 from yadopera.errors import InvalidRequest, NotFound
@@ -299,8 +299,12 @@ class ConversationAdmin(ReadOnly, OwnedAdmin):
         )
 
     def make_faq(self, request: HttpRequest, question: Message) -> HttpResponse:
-        """Open a new FAQ with a question of a guest and, where there is one, staff's answer."""
+        """Open what has become of a guest's question, or else a new FAQ with it and, where there is
+        one, staff's answer."""
         conversation = question.conversation
+        noted = FaqSuggestion.objects.for_facility(conversation.facility).of_message(question.pk)
+        if noted and noted.status != FaqSuggestion.Status.REJECTED:
+            return redirect("admin:faq_faqsuggestion_change", noted.pk)
         later = conversation.messages.filter(role=Message.Role.STAFF, pk__gt=question.pk)
         answer = later.order_by("pk").first()
         own = conversation.facility.language

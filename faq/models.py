@@ -405,6 +405,10 @@ class FaqSuggestionQuerySet(OwnedQuerySet["FaqSuggestion"]):
     def pending(self) -> Self:
         return self.filter(status=FaqSuggestion.Status.PENDING)
 
+    def of_message(self, message_id: int) -> "FaqSuggestion | None":
+        """The one to which that message of a guest's belongs."""
+        return self.filter(questions__message_id=message_id).first()
+
     def with_questions(self) -> Self:
         """Guests' own words come along, the newest first, without vectors."""
         questions = SuggestedQuestion.objects.defer(*VECTORS).order_by("-asked_at", "-pk")

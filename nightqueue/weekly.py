@@ -17,7 +17,7 @@ from chat.statistics import MINUTES_SAVED, Figures, Gap, Period
 from facilities.hours import DEFAULT_RULE
 from facilities.models import Facility, Membership
 from faq.history import title_of
-from faq.models import FaqRevision
+from faq.models import FaqRevision, FaqSuggestion, FaqWording
 from faq.search import search_faqs
 from nightqueue.texts import is_japanese, say
 
@@ -35,6 +35,8 @@ class Learned:
 
     added: list[str]
     changed: list[str]
+    #: Guests' own ways to ask that were added to FAQs.
+    wordings: int
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,13 @@ class Week:
 
     @cached_property
     def learned(self) -> Learned:
-        revisions = FaqRevision.objects.for_facility(self.facility).filter(
-            created_at__gte=self.period.starts_at(self.facility),
-            created_at__lt=self.period.ends_at(self.facility),
+        in_week = {
+            "created_at__gte": self.period.starts_at(self.facility),
+            "created_at__lt": self.period.ends_at(self.facility),
+        }
+        revisions = FaqRevision.objects.for_facility(self.facility).filter(**in_week)
+        wordings = FaqWording.objects.for_facility(self.facility).filter(
+            origin=FaqWording.Origin.GUEST, **in_week
         )
         is_new: dict[int, bool] = {}
         latest: dict[int, FaqRevision] = {}
@@ -82,7 +88,7 @@ class Week:
             if revision.after is not None:  # not deleted again
                 title = title_of(revision, self.facility.language)
                 titles[is_new[faq_id]].append(self.quoted(title))
-        return Learned(titles[True], titles[False])
+        return Learned(titles[True], titles[False], wordings.count())
 
     @cached_property
     def gaps(self) -> list[ToFill]:
@@ -155,6 +161,8 @@ def learned_section(week: Week) -> str:
         *listed(week, "added", learned.added),
         *listed(week, "changed", learned.changed),
     ]
+    if learned.wordings:
+        lines.append(week.say("wordings", count=learned.wordings))
     return "\n".join([week.say("learned"), *(lines or [week.say("learned_nothing")])])
 
 
@@ -176,11 +184,18 @@ def gaps_section(week: Week) -> str:
     return "\n".join(lines)
 
 
+def suggestions_section(week: Week) -> str:
+    count = FaqSuggestion.objects.for_facility(week.facility).pending().count()
+    address = url("admin:faq_faqsuggestion_changelist")
+    return week.say("suggestions", count=count, url=address) if count else ""
+
+
 #: The parts of the letter, in their order; one with nothing to say is left out.
 SECTIONS: Final[tuple[Callable[[Week], str], ...]] = (
     asked_section,
     learned_section,
     gaps_section,
+    suggestions_section,
 )
 
 

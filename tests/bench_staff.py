@@ -136,6 +136,39 @@ def converse(inn: Any) -> None:
     Delivery.objects.bulk_create(
         Delivery(facility=inn, kind="test", channel=channel) for _ in range(5000)
     )
+    suggest(inn, handed_over)
+
+
+def suggest(inn: Any, questions: list[Any]) -> None:
+    """As many suggestions as questions that went to staff, ten questions each."""
+    from django.utils import timezone
+
+    from faq.models import FaqSuggestion, SuggestedQuestion
+
+    made = FaqSuggestion.objects.bulk_create(
+        FaqSuggestion(
+            facility=inn,
+            language="ja",
+            question=f"Is there an iron? {number}",
+            question_language="en",
+            answer="はい、ラウンジにあります。",
+            answer_language="ja",
+            category="facilities",
+        )
+        for number in range(len(questions) // 10)
+    )
+    SuggestedQuestion.objects.bulk_create(
+        SuggestedQuestion(
+            suggestion=made[number % len(made)],
+            message_id=question.pk,
+            guest=question.conversation_id,
+            language=question.language,
+            text=question.content,
+            why="handed_over",
+            asked_at=timezone.now() - timedelta(hours=number % 1000),
+        )
+        for number, question in enumerate(questions)
+    )
 
 
 def date_messages() -> None:
@@ -155,6 +188,8 @@ def lists() -> Iterator[tuple[str, str]]:
     from django.contrib import admin
     from django.urls import reverse
 
+    from faq.models import FaqSuggestion
+
     yield "the first page", reverse("admin:index")
     for model in admin.site._registry:
         name = f"{model._meta.app_label}_{model._meta.model_name}"
@@ -162,6 +197,9 @@ def lists() -> Iterator[tuple[str, str]]:
     conversations = reverse("admin:chat_conversation_changelist")
     for state in ("danger", "waiting", "unread"):
         yield f"conversations: {state}", f"{conversations}?open={state}"
+    newest = FaqSuggestion.objects.latest("pk")
+    yield "a suggestion", reverse("admin:faq_faqsuggestion_change", args=[newest.pk])
+    yield "answers that did not help", reverse("admin:chat_conversation_low_rated")
     yield "FAQs: a search", reverse("admin:faq_faq_changelist") + "?q=towel"
 
 

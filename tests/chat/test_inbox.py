@@ -6,8 +6,11 @@ from django.utils import timezone
 
 from chat import staff
 from chat.admin import canned_replies, place_label
+from chat.learning import learn
 from chat.models import CannedReply, Conversation, Escalation, Message, StaffNote
 from facilities.models import Membership, User
+from faq import reviews
+from faq.models import FaqSuggestion
 from tests.conftest import Guest, browser_of
 
 UNANSWERED = "can my parrot surf"
@@ -337,6 +340,23 @@ def test_a_question_with_staffs_answer_becomes_the_draft_of_a_faq(inbox, waiting
     assert REPLY in text
     again = inbox.client.get(reverse("admin:faq_faq_add")).content.decode()
     assert UNANSWERED not in again
+
+
+def test_a_question_that_is_suggested_already_is_decided_there(inbox, waiting, hanako):
+    staff.reply(waiting, hanako, REPLY)
+    learn(waiting.facility)
+    suggestion = FaqSuggestion.objects.get()
+    question = waiting.messages.filter(role=Message.Role.USER).get()
+
+    def opened():
+        return inbox.act(waiting, "make_faq", message=question.pk).redirect_chain[-1][0]
+
+    page = reverse("admin:faq_faqsuggestion_change", args=[suggestion.pk])
+    assert opened() == page
+    reviews.reject(suggestion=suggestion, actor=hanako)
+    assert "/admin/faq/faq/add/" in opened()
+    reviews.approve(suggestion=suggestion, actor=hanako)
+    assert opened() == page
 
 
 # Canned replies ---------------------------------------------------------------------------------

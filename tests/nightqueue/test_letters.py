@@ -9,11 +9,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
+from chat.learning import learn
 from chat.models import Conversation
 from chat.retention import delete_conversation
 from facilities.models import AuditEvent, Facility, Membership, User
 from faq.models import FaqRevision
-from faq.services import change_faq, create_faq, delete_faq
+from faq.services import add_guest_wordings, change_faq, create_faq, delete_faq
 from nightqueue.letters import make_weekly_letters
 from nightqueue.models import Delivery, WeeklyLetter
 from nightqueue.outbox import send_pending
@@ -362,6 +363,41 @@ def test_it_tells_the_three_gaps_of_most_guests_each_with_a_link_that_closes_it(
     client.force_login(hanako)
     form = client.get(link, follow=True).context["adminform"].form
     assert form["question_en"].value() == PARROT
+
+
+def test_it_counts_what_guests_words_were_added_in_the_week(sakura, hanako, mail, at):
+    laundry = sakura.faqs.get(intent_key="facilities_laundry")
+    at(ASKED - timedelta(days=7))
+    add_guest_wordings(laundry, {("en", "clothes are soaked")})
+    at(ASKED)
+    add_guest_wordings(laundry, {("en", "spin my shirts"), ("fr", "laver mon linge")})
+    ask(sakura, at=ASKED)
+
+    assert "・お客様の実際の聞き方を2件、FAQに加えました" in sent(mail)
+
+
+def test_it_names_the_suggestions_that_wait_and_where_they_are(
+    sakura, maple, hanako, mail, settings
+):
+    settings.PUBLIC_BASE_URL = "https://yado.example.com"
+    for inn, texts in ((sakura, (PARROT, "a drum kit at noon")), (maple, ("a sledge",))):
+        for text in texts:
+            hand_over(inn, text)
+        learn(inn)
+
+    text = sent(mail)
+
+    assert "■ 確認待ちのFAQの候補（2件）" in text
+    client = Client()
+    client.force_login(hanako)
+    page = client.get(text.split("候補（2件）")[1].split("https://yado.example.com")[1].split()[0])
+    assert PARROT in page.content.decode()
+
+
+def test_without_suggestions_it_does_not_speak_of_them(sakura, hanako, mail):
+    ask(sakura, at=ASKED)
+
+    assert "FAQの候補" not in sent(mail)
 
 
 def test_a_gap_that_is_closed_since_is_not_told(sakura, hanako, mail):

@@ -224,12 +224,6 @@ class Laptop(Phone):
         expect(self.page.locator(".first-page")).to_be_visible()
         return self
 
-    def save_faq(self):
-        """Save the FAQ on the page, and see that it is kept."""
-        self.page.locator("[name=category]").select_option("facilities")
-        self.page.locator("[name=_save]").click()
-        expect(self.page).to_have_url(f"{self.url}/admin/faq/faq/")
-
     def addresses(self):
         """Of every page that the sidebar names, of forms to add to a list, of a list's first row,
         and of what has no entry there."""
