@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test browser lint messages eval bench chaos clean
+.PHONY: run test browser lint messages eval bench chaos screenshots clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -79,6 +79,9 @@ bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.
 
 chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): six minutes
 	@$(BIN)/python -m tests.chaos
+
+screenshots: $(VENV)/.installed-dev browser ## take the pictures of README.md anew
+	@$(BIN)/python -m tests.screenshots
 
 clean: ## the virtual environment; .yadopera/ holds conversations and is left alone
 	rm -rf $(VENV)
