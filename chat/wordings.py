@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from chat.feedback import GUESTS_OF_A_NETWORK, tally
@@ -21,7 +21,7 @@ from facilities.models import EscalationMode, Facility
 from faq import wordings
 from faq.models import DeclinedWording, FaqWording, OfferedWording
 from faq.search import search_faqs
-from faq.suggestions import make_vectors
+from faq.suggestions import SIMILAR, make_vectors
 
 #: Below this chance of being right the search was unsure, though the answer was given.
 UNSURE: Final = EscalationMode.EARLY.threshold
@@ -90,12 +90,16 @@ def answered_rightly(facility: Facility, at: datetime) -> Any:
         created_at__lte=at,
         reply__source__in=(Message.Source.FAQ, Message.Source.GENERATED),
     )
-    related = ("conversation__facility", "reply")
+    earlier = Message.objects.questions().filter(
+        conversation=OuterRef("conversation"), pk__lt=OuterRef("pk")
+    )
     return (
         with_endings(asked)
         .filter(is_resolved=True, reply__matched_faq_ids__len__gt=0)
-        .annotate(voted_up=voted_up, network=F("reply__feedback__network"))
-        .select_related(*related)
+        .annotate(
+            voted_up=voted_up, network=F("reply__feedback__network"), is_later=Exists(earlier)
+        )
+        .select_related("conversation__facility", "reply")
         .order_by("pk")
     )
 
@@ -136,7 +140,8 @@ def counts(question: Any, voters_of: dict[int, set[int]]) -> bool:
 
 def still_unsure(facility: Facility, questions: list[Any]) -> Iterator[OfferedWording]:
     """Of each question that, asked alone and now, leads to its FAQ, but not surely: not one that
-    was understood by what was asked before it, nor one that a wording learned since helps."""
+    was understood by what was asked before it, nor one that a wording learned since helps. What
+    guests say of the FAQ is left out of it: that makes the answer surer, not the search."""
     for start in range(0, len(questions), BATCH):
         batch = questions[start : start + BATCH]
         vectors = make_vectors(facility, [question.content for question in batch])
@@ -144,10 +149,11 @@ def still_unsure(facility: Facility, questions: list[Any]) -> Iterator[OfferedWo
             ranking = search_faqs(
                 facility, question.content, language=question.language, embedding=vector
             )
-            places = [match.faq_id for match in ranking.matches]
-            is_first = places[:1] == [question.faq_id]
-            if question.faq_id in places and not (is_first and ranking.confidence >= UNSURE):
-                yield row_of(question, ranking.confidence if is_first else 0.0)
+            found = [match.faq_id for match in ranking.matches]
+            chance = ranking.unheard if found[:1] == [question.faq_id] else 0.0
+            stands_alone = chance >= SIMILAR or not question.is_later
+            if question.faq_id in found and stands_alone and chance < UNSURE:
+                yield row_of(question, chance)
 
 
 def row_of(question: Any, confidence: float = 0.0) -> OfferedWording:
