@@ -218,10 +218,13 @@ def record(facility: Facility, actor: User, faq: Faq) -> None:
 
 
 def offer(rows: list[OfferedWording]) -> None:
-    """Keep what may be a wording; what is known already only takes the guest's word of it."""
-    OfferedWording.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["message_id"], update_fields=["evidence"]
-    )
+    """Keep what may be a wording; what is kept already stays as it is."""
+    OfferedWording.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def note_evidence(message_id: int, evidence: str) -> None:
+    """What speaks for it has changed, unless it is gone meanwhile."""
+    OfferedWording.objects.filter(message_id=message_id).update(evidence=evidence)
 
 
 def join_guests(conversation: int, *, into: int) -> None:

@@ -189,6 +189,15 @@ def test_nothing_of_one_inn_is_offered_at_another(sakura, maple, guest):
     assert len(wordings.offered(sakura)) == 1
 
 
+def test_what_staff_write_into_a_faq_is_withdrawn(sakura, guest, luggage, hanako):
+    guest.ask(STASH, language="en")
+    look(sakura)
+    change_faq(faq=luggage, actor=hanako, wordings={("en", STASH)})
+    look(sakura)
+
+    assert not OfferedWording.objects.exists()
+
+
 # Again, at once, killed -------------------------------------------------------------------------
 
 
