@@ -1,6 +1,7 @@
 """What guests thought of the answers: what it says of a FAQ, and what staff see of it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -32,15 +33,21 @@ def count_votes(facility: Facility, faq_id: int) -> None:
     counted, not votes: one who voted a single answer down counts against it, however often he did.
     """
     votes = GuestFeedback.objects.for_facility(facility).filter(faq_id=faq_id).standing()
+    confirmed_by, disputed_by = tally(votes.order_by("pk"))
+    note_votes(facility, faq_id, confirmed_by=confirmed_by, disputed_by=disputed_by)
+
+
+def tally(votes: Iterable[GuestFeedback]) -> tuple[int, int]:
+    """How many guests were helped, and how many were not."""
     against: dict[int, int] = {}
     in_favour: dict[int, int] = {}
-    for vote in votes.order_by("pk"):
+    for vote in votes:
         guest = vote.guest if vote.guest is not None else -vote.pk
         # Without a network he stands for himself.
         network = vote.network if vote.network is not None else -guest
         (against if vote.is_negative else in_favour)[guest] = network
     in_favour = {guest: network for guest, network in in_favour.items() if guest not in against}
-    note_votes(facility, faq_id, confirmed_by=counted(in_favour), disputed_by=counted(against))
+    return counted(in_favour), counted(against)
 
 
 def counted(guests: dict[int, int]) -> int:

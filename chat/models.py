@@ -300,6 +300,8 @@ class GuestFeedback(models.Model):
     #: The FAQ that answered, and a number that tells one guest from another.
     faq_id = models.BigIntegerField(null=True, editable=False)
     guest = models.BigIntegerField(null=True, editable=False)
+    #: The wording of that FAQ that brought the answer; 0: none did, None: not looked for yet.
+    wording_id = models.BigIntegerField(null=True, editable=False)
     #: Of the answer.
     language = models.CharField(max_length=5, blank=True, db_default="", editable=False)
     #: A number for the guest's network in that week, from which neither can be told; None where it

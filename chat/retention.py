@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from chat.models import Conversation, ConversationQuerySet
 from facilities.models import Facility
-from faq.suggestions import forget_guests
+from faq import suggestions, wordings
 
 logger = logging.getLogger(__name__)
 
@@ -59,5 +59,6 @@ def delete(conversation_ids: list[int]) -> None:
         Q(pk__in=conversation_ids) | Q(joined__in=conversation_ids)
     ).order_by("pk")
     guests = list(rows.select_for_update().values_list("pk", flat=True))
-    forget_guests(guests)
+    suggestions.forget_guests(guests)
+    wordings.forget_conversations(guests)
     Conversation.objects.filter(pk__in=conversation_ids).delete()

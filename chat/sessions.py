@@ -14,7 +14,7 @@ from chat.live import announce
 from chat.models import Conversation, Escalation, Message, SessionToken
 from chat.texts import say
 from facilities.models import Facility
-from faq.suggestions import join_guests
+from faq import suggestions, wordings
 from yadopera.errors import NotFound, ServiceUnavailable
 
 #: A session id that a device made up must be as hard to guess as one of ours: a UUID, or 22
@@ -181,7 +181,8 @@ def merge(device: Conversation, *, into: Conversation) -> None:
     if into.escalations.unresolved().filter(message=None).exists():
         escalations.unresolved().filter(message=None).delete()  # staff are called once
     escalations.update(conversation=into)
-    join_guests(device.pk, into=into.pk)
+    suggestions.join_guests(device.pk, into=into.pk)
+    wordings.join_guests(device.pk, into=into.pk)
     SessionToken.objects.filter(conversation=device).delete()
     carry_over(device, into)
     device.devices.update(joined=into, expires_at=into.expires_at)

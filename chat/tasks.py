@@ -26,6 +26,19 @@ def count_endings() -> None:
 
 
 @shared_task
+def learn_wordings(facility_id: int | None = None) -> None:
+    """Find what may be further wordings of FAQs, and wordings that bring wrong answers: at one
+    facility, or at all, each by a task of its own."""
+    from chat import wordings
+
+    if facility_id is None:
+        for number in Facility.objects.open().order_by("pk").values_list("pk", flat=True):
+            enqueue(learn_wordings, number)
+    elif facility := Facility.objects.filter(pk=facility_id).first():
+        wordings.learn_wordings(facility)
+
+
+@shared_task
 def answer_forgotten() -> None:
     """Answer what was stored when something died."""
     from chat.services import answer_forgotten

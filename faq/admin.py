@@ -29,6 +29,7 @@ from faq.models import Faq, FaqQuerySet, FaqRevision, FaqTranslation, FaqWording
 from faq.prefilled import prefilled
 from faq.services import add_starter_faqs
 from faq.translation import LIMITS, propose_texts
+from faq.wordings_admin import WordingPages
 from yadopera.ai import get_provider
 from yadopera.errors import InvalidRequest
 from yadopera.languages import LANGUAGE_CHOICES, LANGUAGES
@@ -276,6 +277,7 @@ class FaqAdmin(FilesAdmin):
         return [
             view("translate/", require_POST(self.translate), "translate"),
             view("changes/<int:number>/restore/", require_POST(self.restore), "restore"),
+            *WordingPages(self.admin_site).urls(),
             *super().get_urls(),
         ]
 

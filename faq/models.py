@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -32,6 +33,8 @@ UPLOAD_LIFE: Final = timedelta(days=1)
 VECTORS = (*VIEWS, "embedding")
 #: What a guest may write at once, in characters.
 ASKED_LENGTH: Final = 1000
+#: Longer questions than this tell more than what is asked.
+WORDING_LENGTH: Final = 200
 #: A guest who asked within so many days counts once for each of these: lately is worth more.
 LATELY: Final = (7, 14, 30)
 #: Texts that are written at once are stored a moment after each other.
@@ -258,8 +261,21 @@ class FaqTranslation(GuestText):
         return self.question
 
 
+#: So many guests whom a wording brought an answer that did not help have it proposed for removal.
+DOUBTED_BY: Final = 2
+
+
 class FaqWordingQuerySet(OwnedQuerySet["FaqWording"]):
     facility_path = "faq__facility"
+
+    def doubted(self) -> Self:
+        """Those that failed two guests or more and no fewer than they helped, unless staff have
+        kept them and nobody voted against them since; the worst first."""
+        against = models.F("disputed_by")
+        return self.filter(
+            disputed_by__gte=Greatest(DOUBTED_BY, models.F("confirmed_by")),
+            kept_against__lt=against,
+        ).order_by("-disputed_by", "pk")
 
 
 class FaqWording(GuestText):
@@ -272,6 +288,12 @@ class FaqWording(GuestText):
     faq = models.ForeignKey(Faq, models.CASCADE, verbose_name=_("FAQ"), related_name="wordings")
     text = models.CharField(_("wording"), max_length=QUESTION_LENGTH)
     origin = models.CharField(_("origin"), max_length=10, choices=Origin, default=Origin.STAFF)
+    #: Guests who were brought to the FAQ's answer by this wording, and whose last word was that it
+    #: helped, or that it did not.
+    confirmed_by = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    disputed_by = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    #: How many were against it when staff last said that it stays.
+    kept_against = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = FaqWordingQuerySet.as_manager()
@@ -296,6 +318,79 @@ class FaqWording(GuestText):
 
     def __str__(self) -> str:
         return self.text
+
+
+class OfferedWordingQuerySet(OwnedQuerySet["OfferedWording"]):
+    facility_path = "faq__facility"
+
+    def open(self) -> Self:
+        """Those of FAQs that guests are answered from, but for what staff have declined."""
+        declined = DeclinedWording.objects.filter(
+            faq=models.OuterRef("faq"), key=models.OuterRef("key")
+        )
+        return self.filter(~models.Exists(declined), faq__is_active=True)
+
+
+class OfferedWording(models.Model):
+    """A question of a guest that a FAQ answered rightly although the search was unsure: it may be
+    another wording of the FAQ. His words, until his conversation is deleted."""
+
+    class Evidence(models.TextChoices):
+        THUMBS_UP = "thumbs_up", _("the guest said that the answer helped")
+        ASKED_NO_MORE = "asked_no_more", _("the guest asked no more")
+
+    faq = models.ForeignKey(Faq, models.CASCADE, related_name="offered_wordings")
+    #: Numbers of the message, of its conversation, and of the guest, who may have several. No
+    #: foreign keys: FAQs know nothing of conversations.
+    message_id = models.BigIntegerField(unique=True)
+    conversation = models.BigIntegerField()
+    guest = models.BigIntegerField()
+    language = models.CharField(_("language"), max_length=5, choices=LANGUAGE_CHOICES)
+    text = models.CharField(max_length=WORDING_LENGTH)
+    #: `faq.wordings.key_of` the text: the same of texts that differ in case and punctuation alone.
+    key = models.BigIntegerField()
+    evidence = models.CharField(max_length=20, choices=Evidence)
+    #: How sure the search is that the FAQ answers it, 0 to 1; 0 when it puts another one first.
+    confidence = models.FloatField()
+    asked_at = models.DateTimeField()
+
+    objects = OfferedWordingQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["conversation"], name="offered_wording_conversation")]
+        constraints = [
+            models.CheckConstraint(
+                name="offered_wording_evidence_known",
+                condition=models.Q(evidence__in=["thumbs_up", "asked_no_more"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+
+class DeclinedWordingQuerySet(OwnedQuerySet["DeclinedWording"]):
+    facility_path = "faq__facility"
+
+
+class DeclinedWording(models.Model):
+    """A wording that staff do not want for a FAQ, so that it is not offered again: a number from
+    which the words cannot be told."""
+
+    faq = models.ForeignKey(Faq, models.CASCADE, related_name="declined_wordings")
+    key = models.BigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DeclinedWordingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("wording not wanted")
+        constraints = [
+            models.UniqueConstraint(fields=["faq", "key"], name="declined_wording_once_per_faq"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} #{self.pk}"
 
 
 class FaqUploadQuerySet(OwnedQuerySet["FaqUpload"]):

@@ -14,6 +14,7 @@ from facilities import audit
 from facilities.models import Facility, User
 from faq.models import (
     QUESTION_LENGTH,
+    WORDING_LENGTH,
     Faq,
     FaqRevision,
     FaqSuggestion,
@@ -26,8 +27,6 @@ from faq.translation import propose_texts
 from yadopera.ai import get_provider
 from yadopera.errors import InvalidRequest, NotFound
 
-#: Longer questions than this tell more than what is asked.
-WORDING_LENGTH: Final = 200
 #: What may tell who asked: an address, a number of a room, a booking or a telephone.
 _PERSONAL: Final = re.compile(r"@|\d{3,}")
 

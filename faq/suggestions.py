@@ -28,7 +28,7 @@ from faq.models import (
 )
 from faq.search import search_faqs
 from faq.understanding import Meaning, load_reader
-from faq.vectors import to_vector
+from faq.vectors import likeness
 from yadopera.ai import ProviderError, get_provider, outage
 
 #: What the views weigh in the likeness of two questions, and how like the questions of a
@@ -203,17 +203,17 @@ def nearest_of(suggestions: FaqSuggestionQuerySet, asked: Asked) -> FaqSuggestio
 
 
 def most_alike(questions: SuggestedQuestionQuerySet, asked: Asked) -> int | None:
-    likeness: dict[str, Any] = {"meaning": Avg(by_meaning(load_reader().read(asked.text))) / ALIKE}
+    alike: dict[str, Any] = {"meaning": Avg(by_meaning(load_reader().read(asked.text))) / ALIKE}
     provider = get_provider()
     if provider and asked.vector is not None:
         near = -MaxInnerProduct("embedding", asked.vector)
         same_model = Q(embedding_model=provider.embedding_model)
-        likeness["vector"] = Avg(near, filter=same_model) / NEAR
+        alike["vector"] = Avg(near, filter=same_model) / NEAR
     # PostgreSQL's greatest() passes over what is null: groups without a vector of this model.
     best = (
         questions.values("suggestion")
-        .annotate(**likeness)
-        .annotate(likeness=Greatest(*likeness, Value(0.0)))
+        .annotate(**alike)
+        .annotate(likeness=Greatest(*alike, Value(0.0)))
         .filter(likeness__gte=1)
         .order_by("-likeness", "suggestion")
         .first()
@@ -223,16 +223,12 @@ def most_alike(questions: SuggestedQuestionQuerySet, asked: Asked) -> int | None
 
 def by_meaning(meaning: Meaning) -> Any:
     """How like `meaning` a stored question is, 0 to 1: about the same, or in the same words."""
-
-    def product(field: str, weights: dict[str, float]) -> Any:
-        return -1.0 * MaxInnerProduct(field, to_vector(weights))
-
     about = (
-        TOPIC * product("topics", meaning.topics)
-        + CONCEPT * product("concepts", meaning.concepts)
-        + COVERAGE * product("named", meaning.asked)
+        TOPIC * likeness("topics", meaning.topics)
+        + CONCEPT * likeness("concepts", meaning.concepts)
+        + COVERAGE * likeness("named", meaning.asked)
     )
-    return Greatest(about, product("terms", meaning.terms))
+    return Greatest(about, likeness("terms", meaning.terms))
 
 
 # Whose they are ---------------------------------------------------------------------------------

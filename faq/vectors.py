@@ -5,9 +5,10 @@ The inner product of two vectors of one kind is between 0, nothing in common, an
 
 import zlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from pgvector import SparseVector
+from pgvector.django import MaxInnerProduct
 
 from faq.understanding import Weights
 
@@ -21,6 +22,11 @@ def to_vector(weights: Weights) -> SparseVector:
         dimension = zlib.crc32(name.encode("utf-8", "replace")) % DIMENSIONS
         entries[dimension] = entries.get(dimension, 0.0) + weight
     return SparseVector(entries, DIMENSIONS)
+
+
+def likeness(field: str, weights: Weights) -> Any:
+    """The inner product with a stored text's view, as an expression for a query."""
+    return -1.0 * MaxInnerProduct(field, to_vector(weights))
 
 
 def dense_text(vector: Sequence[float]) -> str:

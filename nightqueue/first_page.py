@@ -17,6 +17,7 @@ from chat.statistics import Figures, share
 from facilities.admin import Right, may
 from facilities.models import Facility
 from faq.models import Faq, FaqSuggestion
+from faq.wordings import count_open
 from nightqueue.dashboard import Dashboard
 from nightqueue.setup import Setup
 from yadopera.languages import LANGUAGES
@@ -166,11 +167,15 @@ class FirstPage:
     def to_do(self) -> int:
         """Each guest once: who waits in the night queue is among those who wait."""
         counts = self.dashboard.attention
-        return sum(counts.values()) - counts["night_queue"] + self.suggestions
+        return sum(counts.values()) - counts["night_queue"] + self.suggestions + self.wordings
 
     @cached_property
     def suggestions(self) -> int:
         return FaqSuggestion.objects.for_facility(self.facility).pending().count()
+
+    @cached_property
+    def wordings(self) -> int:
+        return count_open([self.facility])
 
     @property
     def escalations(self) -> list[Escalation]:

@@ -66,6 +66,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=3, minute=40),
         "options": {"expires": 12 * 60 * 60},
     },
+    "learn-wordings": {
+        "task": "chat.tasks.learn_wordings",
+        "schedule": crontab(hour=3, minute=50),
+        "options": {"expires": 12 * 60 * 60},
+    },
     # These pick up the texts whose own task was lost or failed.
     "index-texts": {
         "task": "faq.tasks.index_texts",

@@ -34,9 +34,18 @@ def for_owners(request: HttpRequest) -> bool:
 
 def in_inbox(request: HttpRequest) -> bool:
     """Whether a page of conversations is open; other pages have addresses below theirs."""
-    inbox = reverse("admin:chat_conversation_changelist")
-    others = f"{inbox}try/", f"{inbox}low-rated/"
-    return request.path.startswith(inbox) and not request.path.startswith(others)
+    return is_below(request, "admin:chat_conversation_changelist", "try/", "low-rated/")
+
+
+def in_faqs(request: HttpRequest) -> bool:
+    return is_below(request, "admin:faq_faq_changelist", "wordings/")
+
+
+def is_below(request: HttpRequest, name: str, *others: str) -> bool:
+    """Whether the page is at the address called `name` or below it, but at none of `others`."""
+    here = reverse(name)
+    below = tuple(f"{here}{other}" for other in others)
+    return request.path.startswith(here) and not request.path.startswith(below)
 
 
 def waiting(request: HttpRequest) -> str:
@@ -50,6 +59,13 @@ def suggested(request: HttpRequest) -> str:
     from faq.models import FaqSuggestion  # as above
 
     return str(FaqSuggestion.objects.for_user(request.user).pending().count() or "")
+
+
+def taught(request: HttpRequest) -> str:
+    from facilities.models import Facility  # as above
+    from faq.wordings import count_open
+
+    return str(count_open(Facility.objects.for_user(request.user)) or "")
 
 
 def in_every_page(request: HttpRequest) -> dict[str, Any]:
@@ -110,7 +126,7 @@ UNFOLD = {
                         badge_variant="danger",
                     ),
                     item(_("Night queue"), "bedtime", "nightqueue_queueentry"),
-                    item(_("FAQs"), "menu_book", "faq_faq"),
+                    item(_("FAQs"), "menu_book", "faq_faq", active=in_faqs),
                     item(
                         _("Suggestions"),
                         "lightbulb",
@@ -118,6 +134,18 @@ UNFOLD = {
                         badge="yadopera.sidebar.suggested",
                         badge_variant="info",
                     ),
+                    {
+                        "title": _("New wordings"),
+                        "icon": "add_comment",
+                        "link": reverse_lazy("admin:faq_faq_wordings"),
+                        "badge": "yadopera.sidebar.taught",
+                        "badge_variant": "info",
+                    },
+                    {
+                        "title": _("Answers that did not help"),
+                        "icon": "thumb_down",
+                        "link": reverse_lazy("admin:chat_conversation_low_rated"),
+                    },
                     {
                         "title": _("Try a question"),
                         "icon": "psychology_alt",

@@ -105,6 +105,8 @@ OTHERS = {
     "admin:faq_faq_deleted": Page(ANYBODY),
     "admin:faq_faq_translate": Page(IN_THE_INN, posted={"facility": Facility}),
     "admin:faq_faq_restore": Page(DONE_IN_THE_INN, of(FaqRevision), {}),
+    "admin:faq_faq_wordings": Page(ANYBODY),
+    "admin:faq_faq_wordings_act": Page((302, 302, 302, 302), posted={"action": "accept"}),
     "help": Page(ANYBODY),
     "help_page": Page(ANYBODY, lambda rows: ["morning"]),
     "setup": Page((302, 302, 302, 302)),
