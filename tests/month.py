@@ -1,14 +1,14 @@
-"""A month at a small inn: guests ask, staff reply and decide upon suggestions, the clock is moved.
+"""A month at a small inn: guests ask, staff reply and decide upon what is suggested.
 
-What happens to a question goes the way of the API, the admin and the tasks; made up is only who asks
-what and when, and what people do about it. Needs Django to be set up and an empty database.
+A question goes the way of the API, the admin and the tasks, by a clock that is moved. Made up is
+only who asks what and when, and what people do about it. Needs Django and an empty database.
 """
 
 import random
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,23 +20,23 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from chat import learning, staff
-from chat.answering import Answer
 from chat.feedback import ignore_faq, low_rated_answers, raised
 from chat.language import detect_language
 from chat.models import Escalation, GuestFeedback, Message
 from chat.patterns import count_endings
 from chat.services import GuestMessage, Turn, call_staff, finish_turn, take_question, vote
 from chat.try_out import try_question
+from chat.wordings import learn_wordings
 from facilities.models import SiteKey
 from facilities.schemas import Page
 from facilities.services import add_owner
-from faq import reviews
-from faq.models import Faq, FaqSuggestion, FaqWording
+from faq import reviews, wordings
+from faq.models import Faq, FaqSuggestion, FaqWording, OfferedWording
 from faq.search import search_facts, search_faqs
 from faq.transfer import import_folder
 from yadopera.languages import LANGUAGES
 
-FOLDER: Final = Path(__file__).parent / "evaluation" / "month"
+FOLDER: Final = Path(__file__).parent / "kotori-so"
 FIRST_DAY: Final = datetime(2027, 4, 1, tzinfo=ZoneInfo("Asia/Tokyo"))
 DAYS: Final = 30
 QUESTIONS: Final = 600
@@ -56,7 +56,11 @@ A_MORNING: Final = 10
 UNKNOWN: Final = "申し訳ございませんが、こちらではわかりかねます。"
 
 #: Sources of answers that no person had a part in.
-AUTOMATIC: Final = {*Message.ANSWERED_AUTOMATICALLY, *Message.ANSWERED_BY_FAQ, Message.Source.MANNERS}
+AUTOMATIC: Final = {
+    *Message.ANSWERED_AUTOMATICALLY,
+    *Message.ANSWERED_BY_FAQ,
+    Message.Source.MANNERS,
+}
 
 
 @dataclass(frozen=True)
@@ -85,21 +89,13 @@ class Tally:
     automatic: int = 0
     wrong: int = 0
 
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
     def count(self, intent: str, answered: str | None) -> None:
         self.questions += 1
         self.automatic += answered is not None
         self.wrong += answered is not None and answered != intent
-
-    @property
-    def right(self) -> int:
-        return self.automatic - self.wrong
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.questions + other.questions,
-            self.automatic + other.automatic,
-            self.wrong + other.wrong,
-        )
 
 
 @dataclass(frozen=True)
@@ -147,18 +143,22 @@ class Month:
             for number in range(count):
                 midnight = FIRST_DAY + timedelta(days=number)
                 self.tally = Tally()
-                events: list[tuple[datetime, Callable[[], object]]] = [
-                    (midnight + timedelta(hours=3, minutes=40), partial(count_endings, self.inn)),
-                    (midnight + timedelta(hours=8, minutes=30), self.work_in_the_morning),
-                    (midnight + timedelta(hours=21), self.reply_to_all),
-                    *((midnight + when, partial(self.visit, asked)) for when, asked in plan[number]),
+                events: list[tuple[timedelta, Callable[[], object]]] = [
+                    (timedelta(hours=3, minutes=40), self.count_at_night),
+                    (timedelta(hours=8, minutes=30), self.work_in_the_morning),
+                    (timedelta(hours=21), self.reply_to_all),
+                    *((when, partial(self.visit, questions)) for when, questions in plan[number]),
                 ]
-                for moment, happens in sorted(events, key=lambda event: event[0]):
-                    self.clock.move_to(max(moment, timezone.now()))
+                for when, happens in sorted(events, key=lambda event: event[0]):
+                    self.clock.move_to(max(midnight + when, timezone.now()))
                     happens()
                     learning.learn(self.inn)
                 self.clock.move_to(midnight + timedelta(days=1))
                 yield self.day()
+
+    def count_at_night(self) -> None:
+        count_endings(self.inn)
+        learn_wordings(self.inn)
 
     def day(self) -> Day:
         return Day(
@@ -174,14 +174,16 @@ class Month:
         """Of each day the visits: since midnight, and what that guest asks."""
         short = [question for question in self.asked if len(question.text) <= SHORT]
         once = self.chance.sample(self.asked, QUESTIONS - REPEATED)
-        left = [*once, *self.chance.sample(short, REPEATED)]
-        self.chance.shuffle(left)
+        asked = [*once, *self.chance.sample(short, REPEATED)]
+        self.chance.shuffle(asked)
         days: list[list[tuple[timedelta, list[Question]]]] = [[] for _ in range(DAYS)]
-        while left:
-            count = self.chance.choice(A_VISIT)
-            visit, left = left[:count], left[count:]
-            when = timedelta(hours=self.chance.choice(HOURS), minutes=self.chance.randrange(60))
-            self.chance.choice(days).append((when, visit))
+        for language in LANGUAGES:  # which a guest keeps
+            left = [question for question in asked if question.language == language]
+            while left:
+                count = self.chance.choice(A_VISIT)
+                visit, left = left[:count], left[count:]
+                when = timedelta(hours=self.chance.choice(HOURS), minutes=self.chance.randrange(60))
+                self.chance.choice(days).append((when, visit))
         return days
 
     def visit(self, questions: list[Question]) -> None:
@@ -223,7 +225,7 @@ class Month:
         )
 
     def intent_told(
-        self, source: str, faq_ids: list[int] | tuple[int, ...], text: str, language: str
+        self, source: str, faq_ids: Sequence[int], text: str, language: str
     ) -> str | None:
         """What an answer to `text` is about; None where a person is to answer."""
         if source not in AUTOMATIC:
@@ -233,7 +235,8 @@ class Month:
         if source != Message.Source.FACT:
             return self.about[faq_ids[0]]
         fact = search_facts(search_faqs(self.inn, text, language=language))
-        return fact.preset.intent_key if fact else None
+        # The library names its intents by their category first.
+        return fact.preset.intent_key.partition("_")[2] if fact else None
 
     def measure(self) -> Tally:
         """What guests would get for the questions that are held out; nothing is stored."""
@@ -241,8 +244,9 @@ class Month:
         for question in self.held_out:
             language = detect_language(question.text, otherwise=question.language)
             trial = try_question(self.inn, question.text, language=language, on_site=True)
-            answer: Answer = trial.answer
-            told = self.intent_told(answer.source, answer.matched_faq_ids, question.text, language)
+            told = self.intent_told(
+                trial.answer.source, trial.answer.matched_faq_ids, question.text, language
+            )
             tally.count(question.intent, told)
         return tally
 
@@ -252,6 +256,7 @@ class Month:
         self.reply_to_all()
         learning.learn(self.inn)
         self.review()
+        self.decide_wordings()
         self.look_at_low_rated()
 
     def reply_to_all(self) -> None:
@@ -304,9 +309,6 @@ class Month:
     def decide(self, suggestion: FaqSuggestion, intent: str) -> None:
         answer, faq = self.known(intent), self.faq_about(intent)
         ticked = [q.pk for q in suggestion.questions.all() if self.meant[q.message_id] == intent]
-        self.done["questions of another intent among them"] += (
-            suggestion.questions.count() - len(ticked)
-        )
         if not answer:
             self.done["rejected"] += 1
             reviews.reject(suggestion=suggestion, actor=self.owner)
@@ -327,6 +329,19 @@ class Month:
             made = reviews.approve(suggestion=suggestion, actor=self.owner, decision=decision)
             assert made.created_faq is not None
             self.about[made.created_faq.pk] = intent
+
+    def decide_wordings(self) -> None:
+        """Those offered that ask for what their FAQ answers, and those doubted: none is accepted
+        that does not."""
+        offers = wordings.offered(self.inn)
+        asked = dict(OfferedWording.objects.values_list("pk", "message_id"))
+        right = [o.number for o in offers if self.meant[asked[o.number]] == self.about[o.faq.pk]]
+        wrong = [offer.number for offer in offers if offer.number not in right]
+        self.done["wordings accepted"] += wordings.accept(self.inn, right, self.owner)
+        self.done["wordings declined"] += wordings.decline(self.inn, wrong, self.owner)
+        for wording in wordings.doubted(self.inn):
+            self.done["wordings doubted and kept"] += 1
+            wordings.keep(wording)
 
     def look_at_low_rated(self) -> None:
         """Their answers are right; what was wrong is that they were given to that question."""
