@@ -136,7 +136,7 @@ def test_odd_questions_find_nothing_or_something_but_do_no_harm(sakura, question
 
 def test_a_chance_holds_where_faqs_are_in_the_inns_language_alone(db):
     """As those are that an inn without an AI provider learns."""
-    folder = EVALUATION / "unseen" / "kaga-an"
+    folder = EVALUATION / "unseen" / "onomichi-nagaya"
     facility = import_folder(folder).facility
     FaqTranslation.objects.for_facility(facility).exclude(language="ja").delete()
     intents = dict(Faq.objects.for_facility(facility).values_list("pk", "intent_key"))
