@@ -89,7 +89,7 @@ def draw(days: Sequence[Day], measured: Mapping[int, Tally]) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
             'font-family="system-ui, sans-serif" font-size="13">',
-            "<title>A month at an inn: more is answered each week, and no more wrongly</title>",
+            "<title>A month at an inn: how much is answered, and how much wrongly</title>",
             f'<rect width="{WIDTH}" height="{HEIGHT}" rx="12" fill="#ffffff"/>',
             *parts,
             "</svg>\n",
