@@ -39,9 +39,9 @@ Evidence = OfferedWording.Evidence
 def learn_wordings(facility: Facility, at: datetime | None = None) -> None:
     """Offer what guests of `facility` asked, until `at`, as wordings of the FAQs that answered it
     rightly, withdraw what proved wrong since, and count what guests say of the wordings."""
-    disputed = texts_voted_down(facility)
-    withdraw(facility, disputed)
-    offer_answered(facility, at or timezone.now(), disputed)
+    texts, disputed = wordings.known_texts(facility), texts_voted_down(facility)
+    withdraw(facility, texts, disputed)
+    offer_answered(facility, at or timezone.now(), texts, disputed)
     find_wordings(facility)
     count_votes(facility)
 
@@ -49,15 +49,16 @@ def learn_wordings(facility: Facility, at: datetime | None = None) -> None:
 # What is offered --------------------------------------------------------------------------------
 
 
-def offer_answered(facility: Facility, at: datetime, disputed: set[tuple[int, str]]) -> None:
+def offer_answered(
+    facility: Facility, at: datetime, texts: set[str], disputed: set[tuple[int, str]]
+) -> None:
     known = dict(
         OfferedWording.objects.for_facility(facility).values_list("message_id", "evidence")
     )
     found = list(eligible(answered_rightly(facility, at), disputed))
-    wordings.offer(
-        [row_of(each) for each in found if known.get(each.pk, each.evidence) != each.evidence]
-    )
-    texts = wordings.known_texts(facility)
+    for each in found:
+        if known.get(each.pk, each.evidence) != each.evidence:
+            wordings.note_evidence(each.pk, each.evidence)
     declined = set(DeclinedWording.objects.for_facility(facility).values_list("faq", "key"))
     new = (
         each
@@ -156,7 +157,7 @@ def still_unsure(facility: Facility, questions: list[Any]) -> Iterator[OfferedWo
                 yield row_of(question, chance)
 
 
-def row_of(question: Any, confidence: float = 0.0) -> OfferedWording:
+def row_of(question: Any, confidence: float) -> OfferedWording:
     return OfferedWording(
         faq_id=question.faq_id,
         message_id=question.pk,
@@ -175,8 +176,11 @@ def row_of(question: Any, confidence: float = 0.0) -> OfferedWording:
 def store(conversation_id: int, rows: list[OfferedWording]) -> None:
     """Unless the guest has deleted his conversation meanwhile: that waits for this, or the other
     way round."""
-    conversation = Conversation.objects.filter(pk=conversation_id).first()
-    if conversation is not None and lock(conversation).pk == conversation_id:
+    try:
+        held = lock(Conversation(pk=conversation_id))
+    except Conversation.DoesNotExist:
+        return
+    if held.pk == conversation_id:  # else the next run finds the questions where they are now
         wordings.offer(rows)
 
 
@@ -188,17 +192,18 @@ def texts_voted_down(facility: Facility) -> set[tuple[int, str]]:
     return {(faq_id, wordings.folded(text)) for faq_id, text in asked if faq_id is not None}
 
 
-def withdraw(facility: Facility, disputed: set[tuple[int, str]]) -> None:
-    """What is offered no longer when guests, or the same guest, said later that it was wrong."""
+def withdraw(facility: Facility, texts: set[str], disputed: set[tuple[int, str]]) -> None:
+    """What is offered no longer: guests, or the same guest, said later that it was wrong, or FAQs
+    have it among their texts now."""
     rows = OfferedWording.objects.for_facility(facility)
     asked = Message.objects.questions().filter(pk__in=rows.values("message_id"))
     right = set(with_endings(asked).filter(is_resolved=True).values_list("pk", flat=True))
-    wrong = [
-        row.pk
-        for row in rows.only("message_id", "faq", "text")
-        if row.message_id not in right or (row.faq_id, wordings.folded(row.text)) in disputed
-    ]
-    rows.filter(pk__in=wrong).delete()
+    settled = []
+    for row in rows.only("message_id", "faq", "text"):
+        text = wordings.folded(row.text)
+        if row.message_id not in right or text in texts or (row.faq_id, text) in disputed:
+            settled.append(row.pk)
+    rows.filter(pk__in=settled).delete()
 
 
 # Wordings that bring wrong answers --------------------------------------------------------------

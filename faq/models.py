@@ -336,8 +336,8 @@ class OfferedWording(models.Model):
     another wording of the FAQ. His words, until his conversation is deleted."""
 
     class Evidence(models.TextChoices):
-        THUMBS_UP = "thumbs_up", _("the guest said that the answer helped")
-        ASKED_NO_MORE = "asked_no_more", _("the guest asked no more")
+        THUMBS_UP = "thumbs_up", _("called helpful")
+        ASKED_NO_MORE = "asked_no_more", _("asked no more")
 
     faq = models.ForeignKey(Faq, models.CASCADE, related_name="offered_wordings")
     #: Numbers of the message, of its conversation, and of the guest, who may have several. No

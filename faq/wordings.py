@@ -7,7 +7,7 @@ Whoever decides holds the row of the inn, so that two who press at once decide o
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,6 +93,11 @@ class Offer:
         return LANGUAGES[self.language]
 
     @property
+    def evidence(self) -> str:
+        """What speaks for it, in words."""
+        return str((Evidence.THUMBS_UP if self.thumbs_up else Evidence.ASKED_NO_MORE).label)
+
+    @property
     def percent(self) -> int:
         return round(self.confidence * 100)
 
@@ -138,12 +143,14 @@ def all_offers(facility: Facility) -> list[Offer]:
 
 
 def offer_of(faq: Faq, rows: list[OfferedWording]) -> Offer:
+    """Of `rows`, the oldest first, which differ in case and punctuation alone: as most put it."""
     newest = rows[-1]
+    [((language, text), _count)] = Counter((row.language, row.text) for row in rows).most_common(1)
     return Offer(
         number=rows[0].pk,
         faq=faq,
-        language=newest.language,
-        text=newest.text,
+        language=language,
+        text=text,
         guests=len({row.guest for row in rows}),
         thumbs_up=len({row.guest for row in rows if row.evidence == Evidence.THUMBS_UP}),
         confidence=newest.confidence,
@@ -211,10 +218,13 @@ def record(facility: Facility, actor: User, faq: Faq) -> None:
 
 
 def offer(rows: list[OfferedWording]) -> None:
-    """Keep what may be a wording; what is known already only takes the guest's word of it."""
-    OfferedWording.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["message_id"], update_fields=["evidence"]
-    )
+    """Keep what may be a wording; what is kept already stays as it is."""
+    OfferedWording.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def note_evidence(message_id: int, evidence: str) -> None:
+    """What speaks for it has changed, unless it is gone meanwhile."""
+    OfferedWording.objects.filter(message_id=message_id).update(evidence=evidence)
 
 
 def join_guests(conversation: int, *, into: int) -> None:

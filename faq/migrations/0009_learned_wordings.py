@@ -86,8 +86,8 @@ class Migration(migrations.Migration):
                     "evidence",
                     models.CharField(
                         choices=[
-                            ("thumbs_up", "the guest said that the answer helped"),
-                            ("asked_no_more", "the guest asked no more"),
+                            ("thumbs_up", "called helpful"),
+                            ("asked_no_more", "asked no more"),
                         ],
                         max_length=20,
                     ),

@@ -2,10 +2,8 @@
 guest of ill will, changes nothing."""
 
 from datetime import timedelta
-from threading import Thread
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from chat import retention
@@ -123,13 +121,15 @@ def test_it_is_withdrawn_when_the_guest_or_another_says_that_it_was_wrong(sakura
 
 
 def test_the_same_words_of_several_guests_are_one_offer_and_guests_are_counted(sakura, guest):
-    guest.ask(STASH, language="en")
+    for each in (guest, Guest(sakura)):
+        each.ask(STASH, language="en")
     for text in ("Somewhere to stash luggage?", "somewhere  to stash LUGGAGE!"):
         vote(sakura, text, "positive")
     look(sakura)
 
     (offer,) = wordings.offered(sakura)
-    assert (offer.guests, offer.thumbs_up) == (3, 2)
+    assert (offer.guests, offer.thumbs_up) == (4, 2)
+    assert offer.text == STASH, "as most put it"
 
 
 def test_an_answer_that_was_written_anew_since_changes_nothing(sakura, guest, luggage, hanako):
@@ -189,6 +189,15 @@ def test_nothing_of_one_inn_is_offered_at_another(sakura, maple, guest):
     assert len(wordings.offered(sakura)) == 1
 
 
+def test_what_staff_write_into_a_faq_is_withdrawn(sakura, guest, luggage, hanako):
+    guest.ask(STASH, language="en")
+    look(sakura)
+    change_faq(faq=luggage, actor=hanako, wordings={("en", STASH)})
+    look(sakura)
+
+    assert not OfferedWording.objects.exists()
+
+
 # Again, at once, killed -------------------------------------------------------------------------
 
 
@@ -219,30 +228,6 @@ def test_a_run_that_was_killed_is_made_up_for_by_the_next(sakura, monkeypatch):
     monkeypatch.undo()
 
     assert len(look(sakura)) == 2
-    assert OfferedWording.objects.count() == 2
-
-
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_two_runs_at_once_offer_the_same_once(sakura):
-    vote(sakura, STASH, "positive")
-    vote(sakura, TOWEL, "positive")
-    faults = []
-
-    def run():
-        try:
-            learn_wordings(sakura)
-        except Exception as fault:  # told below
-            faults.append(fault)
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert faults == []
     assert OfferedWording.objects.count() == 2
 
 

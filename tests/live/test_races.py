@@ -259,6 +259,29 @@ def test_two_that_learn_at_once_learn_the_same_once(live, owner, post, suggestio
     assert suggestion["guests"] == len(suggestion["examples"]) == 3
 
 
+def test_two_that_offer_wordings_at_once_offer_each_once(live, post, demo_id):
+    text = "somewhere to stash luggage"
+    for _ in range(2):
+        answer = post("/chat", facility_id=demo_id, message=text, language="en").json()
+        post(
+            "/chat/feedback",
+            message_id=answer["message"]["id"],
+            feedback_type="positive",
+            session_id=answer["session_id"],
+        )
+    learn = (
+        "from chat.wordings import learn_wordings; from faq.models import Facility, OfferedWording;"
+        f"learn_wordings(Facility.objects.get(pk={demo_id}));"
+        f"print('offered', OfferedWording.objects.filter(text='{text}').count())"
+    )
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda n: live.manage("shell", "-c", learn), range(2)))
+
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
+    assert [run.stdout.strip().splitlines()[-1] for run in runs] == ["offered 2"] * 2
+
+
 def test_a_suggestion_that_eight_approve_at_once_is_one_faq(owner, post, http, suggestions_of):
     text = "may I feed the koi"
     session = post("/chat", facility_id=owner.facility_id, message=text).json()["session_id"]
