@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test browser lint messages eval bench chaos screenshots clean
+.PHONY: run test browser lint messages eval bench learn chaos screenshots clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -76,6 +76,9 @@ bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.
 	@$(BIN)/python -m tests.bench_files
 	@echo
 	@$(BIN)/python -m tests.bench_staff
+
+learn: $(VENV)/.installed-dev ## simulate months at an inn that learns, print and draw them (docs/learning.md): four minutes
+	@$(BIN)/python -m tests.learn
 
 chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): six minutes
 	@$(BIN)/python -m tests.chaos

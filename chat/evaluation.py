@@ -23,7 +23,7 @@ from chat.services import GuestMessage, finish_turn, take_question
 from facilities.models import Facility, SiteKey
 from faq.calibration import Example
 from faq.embeddings import embed_outdated
-from faq.models import Faq
+from faq.models import Faq, FaqTranslation, FaqWording
 from faq.search import search_faqs
 from faq.transfer import import_folder, read_text
 from yadopera.ai import ProviderError, get_provider
@@ -124,14 +124,17 @@ def imported(folder: Path) -> Iterator[Facility]:
         transaction.set_rollback(True)
 
 
-def collect_examples(folder: Path) -> list[Example]:
+def collect_examples(folder: Path, *, untranslated: bool = False) -> list[Example]:
     """The set's real questions, each beside all FAQs of its inn, for the calibration. With an AI
-    provider the vectors of both are compared too. Raises ProviderError."""
+    provider the vectors of both are compared too. `untranslated` has the FAQs in the inn's own
+    language alone, as those are that it learns without a provider. Raises ProviderError."""
     provider = get_provider()
     questions = [a for a in read_questions(folder) if a.kind in {"answerable", "unanswerable"}]
     vectors: list[list[float] | None] = [None] * len(questions)
     examples = []
     with imported(folder) as facility:
+        if untranslated:
+            leave_untranslated(facility)
         if provider:
             make_vectors(facility)
             texts = [asked.question for asked in questions]
@@ -156,6 +159,11 @@ def collect_examples(folder: Path) -> list[Example]:
             if faqs:
                 examples.append(Example(faqs, ranking.meaning.known))
     return examples
+
+
+def leave_untranslated(facility: Facility) -> None:
+    for texts in (FaqTranslation, FaqWording):
+        texts.objects.for_facility(facility).exclude(language=facility.language).delete()
 
 
 def make_vectors(facility: Facility) -> None:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
 from faq.confidence import (
+    NAMES,
     NOTHING,
     VIEWS,
     Calibration,
@@ -49,6 +50,42 @@ def fit(examples: Sequence[Example], *, views: Sequence[str] = VIEWS) -> Calibra
         first=fit_logistic([(evidence, first) for evidence, first, _ in ranked]),
         any=fit_logistic([(evidence, among) for evidence, _, among in ranked]),
     )
+
+
+def fit_foreign(fitted: Calibration, examples: Sequence[Example]) -> Calibration:
+    """`fitted`, with FAQs that have no text in the question's language judged anew by those of
+    `examples`; the others as before.
+
+    Where FAQs have most of their languages, `fit` sees few that are written in another, and those
+    are the odd ones.
+    """
+    foreign = [seen for each in examples if not (seen := look(each, fitted))[0].same_language]
+    return replace(
+        fitted,
+        first=with_surplus(fitted.first, [(evidence, first) for evidence, first, _ in foreign]),
+        any=with_surplus(fitted.any, [(evidence, among) for evidence, _, among in foreign]),
+    )
+
+
+def with_surplus(logistic: Logistic, samples: Sequence[tuple[Evidence, bool]]) -> Logistic:
+    """`logistic` with the log-odds that make up for a text in another language fitted to `samples`,
+    all of which lack it: one number, by Newton's method."""
+    place = NAMES.index("same_language")
+    own = logistic.intercept + logistic.slopes[place]
+    rows = [
+        (own + _product([*logistic.slopes], list(astuple(evidence))), outcome)
+        for evidence, outcome in samples
+    ]
+
+    def slope_and_curve(surplus: Row) -> tuple[Row, list[Row]]:
+        chances = [(1 / (1 + math.exp(-total - surplus[0])), right) for total, right in rows]
+        slope = sum(right - chance for chance, right in chances)
+        return [slope], [[sum(chance * (1 - chance) for chance, _ in chances)]]
+
+    [surplus] = _newton(slope_and_curve, [0.0], [RIDGE])
+    slopes = [*logistic.slopes]
+    slopes[place] = -surplus
+    return Logistic(own + surplus, tuple(slopes))
 
 
 def look(example: Example, calibration: Calibration) -> tuple[Evidence, bool, bool]:

@@ -31,6 +31,11 @@ CANDIDATES: Final = 5
 #: FAQs of an inn, as in the sets that the confidence was fitted to. Where there are fewer, the
 #: best of them has little to be better than: the missing ones count as FAQs about something else.
 USUAL_FAQS: Final = 30
+#: A question in the very words of one text of a FAQ, question or wording, asks for that FAQ: staff
+#: have said so. They may err, so it is not quite sure; assumed. Its product with that text's terms
+#: falls short of 1 by rounding alone.
+SAID_BY_STAFF: Final = 0.95
+SAME_WORDS: Final = 0.999
 #: A FAQ that shares this much of a fact's likeness to the question is about the same.
 SAME_TOPIC: Final = 0.5
 
@@ -107,6 +112,10 @@ class Match:
     #: language -> (question, answer), with their placeholders.
     texts: dict[str, tuple[str, str]]
     likeness: Likeness
+
+    @property
+    def has_same_words(self) -> bool:
+        return self.likeness.term >= SAME_WORDS
 
 
 @dataclass(frozen=True)
@@ -191,6 +200,8 @@ def search_faqs(
         known=meaning.known,
     )
     unheard = calibration.first.chance(found)
+    if best.has_same_words and not any(match.has_same_words for match in others):
+        unheard = max(unheard, SAID_BY_STAFF)
     confidence = weigh_votes(
         weigh_endings(unheard, best.left_content, best.left_unhelped),
         best.confirmed_by,

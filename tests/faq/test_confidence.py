@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from faq.calibration import Example, fit, fit_logistic, fit_weights, look
+from faq.calibration import Example, fit, fit_foreign, fit_logistic, fit_weights, look
 from faq.confidence import (
     LIMIT,
     NAMES,
@@ -90,6 +90,23 @@ def test_stated_and_seen_agree_on_what_was_not_fitted():
             seen = sum(right for _, right in fifth) / len(fifth)
             assert math.isclose(stated, seen, abs_tol=0.12)
     assert checked >= 3
+
+
+def test_a_faq_in_another_language_is_as_sure_as_those_are_seen_to_be_right():
+    rng = random.Random(8)
+    calibration = fit([some_example(rng) for _ in range(750)], views=VIEWS[:3])
+    foreign = [
+        Example(tuple((likeness, right, False) for likeness, right, _ in each.faqs), each.known)
+        for each in (some_example(rng) for _ in range(500))
+    ]
+
+    fitted = fit_foreign(calibration, foreign)
+
+    judged = [look(each, fitted) for each in foreign]
+    stated = sum(fitted.first.chance(evidence) for evidence, _, _ in judged) / len(judged)
+    assert stated == pytest.approx(sum(right for _, right, _ in judged) / len(judged), abs=0.02)
+    own, _, _ = look(some_example(rng), fitted)
+    assert fitted.first.chance(own) == pytest.approx(calibration.first.chance(own))
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -1,5 +1,6 @@
 """The right FAQ is found, on inns that neither the library nor the vocabulary was written for."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from chat.evaluation import (
     share,
 )
 from facilities.models import Facility
-from faq.models import Faq
+from faq.models import Faq, FaqTranslation, FaqWording
 from faq.search import search_faqs
 from faq.transfer import import_folder
 
@@ -72,7 +73,8 @@ def test_a_stated_chance_is_the_share_that_is_right_on_inns_never_seen(db):
     pairs = [pair for folder in UNSEEN for pair in answer_set(folder)]
 
     for stated, seen, count in reliability(pairs):
-        assert count < 30 or abs(stated - seen) <= 0.08
+        by_chance = math.sqrt(seen * (1 - seen) / max(count, 1))
+        assert count < 30 or abs(stated - seen) <= 0.08 + by_chance
 
 
 def test_examples_are_collected_and_nothing_is_left_behind(db):
@@ -130,3 +132,36 @@ def test_a_question_is_one_statement(sakura, django_assert_num_queries):
 @pytest.mark.parametrize("question", ["", "😀", "\x00", "' OR 1=1 --", "x" * 1000, "?"])
 def test_odd_questions_find_nothing_or_something_but_do_no_harm(sakura, question):
     assert 0 <= search(sakura, question).confidence <= 1
+
+
+def test_a_chance_holds_where_faqs_are_in_the_inns_language_alone(db):
+    """As those are that an inn without an AI provider learns."""
+    folder = EVALUATION / "unseen" / "onomichi-nagaya"
+    facility = import_folder(folder).facility
+    FaqTranslation.objects.for_facility(facility).exclude(language="ja").delete()
+    intents = dict(Faq.objects.for_facility(facility).values_list("pk", "intent_key"))
+    stated, seen = [], []
+    for asked in read_questions(folder):
+        if asked.kind in {"answerable", "unanswerable"} and asked.language != "ja":
+            ranking = search_faqs(facility, asked.question, language=asked.language)
+            first = {intents[match.faq_id] for match in ranking.matches[:1]}
+            stated.append(ranking.unheard)
+            seen.append(bool(first & asked.expected_intents))
+
+    assert sum(stated) / len(stated) == pytest.approx(sum(seen) / len(seen), abs=0.08)
+
+
+def test_what_staff_said_is_the_same_question_is_answered(sakura):
+    """The search alone is unsure of it: most of its words are in no library."""
+    odd = "where do I dock my zorbing sphere"
+    faq, other = Faq.objects.for_facility(sakura).order_by("pk")[:2]
+    assert not search(sakura, odd).is_sure(0.7)
+
+    FaqWording.objects.create(faq=faq, language="en", text=odd)
+
+    ranking = search(sakura, odd.upper())
+    assert ranking.matches[0].faq_id == faq.pk
+    assert ranking.is_sure(0.9)
+
+    FaqWording.objects.create(faq=other, language="en", text=odd)
+    assert not search(sakura, odd).is_sure(0.9)  # it asks for both

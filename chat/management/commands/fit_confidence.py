@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from chat.evaluation import BadSet, collect_examples, find_sets
-from faq.calibration import Example, fit, look
+from faq.calibration import Example, fit, fit_foreign, look
 from faq.confidence import FILE, NAMES, VIEWS, Calibration
 from faq.transfer import ImportProblem
 from yadopera.ai import ProviderError, get_provider
@@ -28,7 +28,12 @@ class Command(BaseCommand):
         try:
             folders = [folder for path in options["dirs"] for folder in find_sets(path)]
             examples = [example for folder in folders for example in collect_examples(folder)]
-            fitted = fit(examples, views=views)
+            untranslated = [
+                example
+                for folder in folders
+                for example in collect_examples(folder, untranslated=True)
+            ]
+            fitted = fit_foreign(fit(examples, views=views), [*examples, *untranslated])
         except (BadSet, ImportProblem) as problem:
             raise CommandError(problem.message) from None
         except (ValueError, ProviderError) as error:
