@@ -49,12 +49,13 @@ test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, R
 	cat $(foreach part,desk live browser,.yadopera/test-$(part).log); \
 	exit $$((rest || desk || live || browser))
 
-lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
+lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations and locking ones
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py lintmigrations --settings=tests.lint_settings
 	@$(BIN)/python -m tests.translations
 
 messages: $(VENV)/.installed-dev ## collect what staff read into locale/ (needs gettext), and compile it

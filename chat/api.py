@@ -12,7 +12,7 @@ from django.views.decorators.gzip import gzip_page
 from ninja import Path, Query, Router
 from ninja.decorators import decorate_view
 
-from chat import schemas, services, sessions
+from chat import checks, schemas, services, sessions
 from chat.live import switchboard
 from chat.models import SESSION_LIFE, Conversation
 from chat.retention import delete_conversation
@@ -119,6 +119,8 @@ async def post_chat(
     # A guest who goes away does not lose his answer: it is stored all the same.
     turn = await asyncio.shield(keep_running(services.finish_turn(asked)))
     remember_session(response, turn.conversation)
+    if turn.conversation.is_check:
+        response[checks.HEADER] = checks.ACCEPTED
     return chat_out(turn)
 
 
@@ -171,6 +173,7 @@ def take_question(request: HttpRequest, payload: schemas.ChatIn) -> services.Tur
             session_id=payload.session_id,
             site_key=payload.site_key,
             client_message_id=payload.client_message_id,
+            is_check=checks.is_check(request, payload.facility_id),
         ),
     )
 

@@ -142,6 +142,15 @@ _https = PUBLIC_BASE_URL.startswith("https:")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = GUEST_COOKIE_SECURE = _https
 if _https and TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Only here: without the header above a redirected visitor would be redirected for ever.
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+# Of the domain only this host is ours to speak for. W001 to W003 know Django's middleware by its
+# own names and take ours, which is derived from it, for missing.
+SILENCED_SYSTEM_CHECKS = [
+    *("security.W001", "security.W002", "security.W003"),
+    *("security.W005", "security.W021"),
+]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 #: Nothing inline, nothing from elsewhere; the pictures in `data:` are QR codes.
