@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test browser lint messages eval bench chaos clean
+.PHONY: run test browser lint messages eval bench chaos rehearse clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -80,6 +80,9 @@ bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.
 
 chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): six minutes
 	@$(BIN)/python -m tests.chaos
+
+rehearse: $(VENV)/.installed-dev ## act out a host: clean copy, release, smoke, release again under traffic
+	@$(BIN)/python -m tests.rehearse
 
 clean: ## the virtual environment; .yadopera/ holds conversations and is left alone
 	rm -rf $(VENV)

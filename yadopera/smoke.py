@@ -315,7 +315,7 @@ class Visit:
         except httpx2.HTTPError as error:
             raise Failed(f"{address}: {error or type(error).__name__}") from None
         if response.status_code not in allowed:
-            raise Failed(f"{address} answered {response.status_code}")
+            raise Failed(f"{address.partition('?')[0]} answered {response.status_code}")
         return response
 
     def expect(self, truth: bool, otherwise: str) -> None:

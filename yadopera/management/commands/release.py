@@ -9,13 +9,16 @@ from typing import Any, Final
 import redis
 from django.conf import settings
 from django.core.checks import WARNING, run_checks
+from django.core.checks.registry import registry
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, NotSupportedError, connection
+from django.db import DatabaseError, NotSupportedError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import errors
 
+from faq.pgvector import find_problem
 from yadopera.checklist import Failed, outcome_of
 
 #: Of PostgreSQL's advisory locks, which are shared by all who use the database: ours.
@@ -26,8 +29,8 @@ LOCK_SECONDS: Final = 15 * 60
 TABLE_SECONDS: Final = 4
 ATTEMPTS: Final = 5
 PAUSE_SECONDS: Final = 3.0
-#: `halfvec` came with it.
-PGVECTOR: Final = (0, 7)
+#: Between two looks at what does not answer yet.
+LOOK_SECONDS: Final = 1.0
 #: Nothing that time mends.
 HOPELESS: Final = ("authentication failed", "does not exist", "no pg_hba.conf entry")
 
@@ -84,10 +87,15 @@ class Command(BaseCommand):
 
 
 def check_settings() -> str:
-    """`check --deploy`, in which a warning is as bad as an error."""
+    """`check --deploy`, in which a warning is as bad as an error.
+
+    Without our own check of pgvector, which has no tag: it tries what only one release at a time
+    may try.
+    """
+    tags = sorted(registry.tags_available(deployment_checks=True))
     problems = [
         ADVICE.get(str(each.id)) or f"{each.msg} ({each.id})"
-        for each in run_checks(include_deployment_checks=True)
+        for each in run_checks(tags=tags, include_deployment_checks=True)
         if each.level >= WARNING and not each.is_silenced()
     ]
     if settings.PUBLIC_BASE_URL.startswith("https:") and not settings.TRUSTED_PROXY_COUNT:
@@ -126,7 +134,7 @@ def patiently(look: Callable[[], str], seconds: float) -> str:
         except NotYet as problem:
             if time.monotonic() >= ends:
                 raise Failed(f"{problem} Waited {seconds} s.") from None
-            time.sleep(min(1.0, max(0.0, ends - time.monotonic())))
+            time.sleep(LOOK_SECONDS)
 
 
 def find_database() -> str:
@@ -168,59 +176,36 @@ def locked() -> Iterator[str]:
     """
     holder = connection.copy()
     try:
-        holder.set_autocommit(False)
-        with holder.cursor() as cursor:
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-            started = time.monotonic()
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        waited = time.monotonic() - started
-        yield "no other release" if waited < 1 else f"another release took {waited:.0f} s"
-    except DatabaseError as error:
-        if not isinstance(error.__cause__, errors.LockNotAvailable):
-            raise
-        raise Failed(f"another release has been going on for {LOCK_SECONDS} s: end it.") from None
+        seconds = take_lock(holder)
+        yield "no other release" if seconds < 1 else f"another release took {seconds:.0f} s"
     finally:
         holder.close()
 
 
-def enable_pgvector() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user, current_database()")
-        role, database = cursor.fetchone()
-        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-        row = cursor.fetchone()
-        if row is None:
-            cursor.execute(
-                "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
-            )
-            if cursor.fetchone() is None:
-                raise Failed(
-                    "this PostgreSQL has no pgvector. Choose one that has: Render's, Railway's "
-                    "pgvector template, the image pgvector/pgvector, or on Debian "
-                    "apt install postgresql-NN-pgvector."
-                )
-            create_extension(cursor, role, database)
-            cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-            row = cursor.fetchone()
-    if tuple(map(int, row[0].split(".")[:2])) < PGVECTOR:
-        raise Failed(
-            f"pgvector {row[0]} is too old, 0.7 is needed. Type as an administrator of the "
-            f'database: psql -d {database} -c "ALTER EXTENSION vector UPDATE"'
-        )
-    return f"pgvector {row[0]}"
-
-
-def create_extension(cursor: Any, role: str, database: str) -> None:
+def take_lock(holder: BaseDatabaseWrapper) -> float:
+    """The seconds that it took; the lock is held until `holder` is closed."""
+    started = time.monotonic()
+    holder.set_autocommit(False)
     try:
+        with holder.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    except OperationalError as error:
+        if not isinstance(error.__cause__, errors.LockNotAvailable):
+            raise
+        raise Failed(f"another release has been going on for {LOCK_SECONDS} s: end it.") from None
+    return time.monotonic() - started
+
+
+def enable_pgvector() -> str:
+    if problem := find_problem(connection):
+        raise Failed(problem)
+    with connection.cursor() as cursor:
+        # The first migration does this too; a database that was restored without it is past that.
         cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
-    except DatabaseError as error:
-        if not isinstance(error.__cause__, errors.InsufficientPrivilege):
-            raise Failed(f"pgvector cannot be enabled: {str(error).splitlines()[0]}.") from None
-        raise Failed(
-            f"the role {role} may not enable pgvector. Type once, as an administrator of the "
-            f'database: psql -d {database} -c "CREATE EXTENSION vector"'
-        ) from None
+        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+        return f"pgvector {cursor.fetchone()[0]}"
 
 
 def migrate() -> str:
