@@ -1,7 +1,8 @@
 """Conversations that an operator's check holds with the site (`manage.py smoke`).
 
-They are answered as a guest's are, danger too, but call nobody: staff do not see them, nothing of
-them is counted, and what a check that was killed leaves behind is deleted in the night.
+They are answered as a guest's are, danger too, but call nobody, and no list shows them to staff.
+Their questions are in the statistics while they last, which is seconds: the check deletes them.
+What one that was killed leaves behind goes in the night.
 
 Only who knows SECRET_KEY can hold one. Whoever else could would take the alarm from an emergency.
 """

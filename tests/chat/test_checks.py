@@ -7,6 +7,7 @@ from django.core.signing import TimestampSigner
 from django.utils import timezone
 
 from chat.checks import ACCEPTED, HEADER, SIGNATURE_LIFE, sign_check
+from chat.desk import recent_conversations
 from chat.models import Conversation, Escalation, GuestFeedback, Message
 from chat.retention import purge_expired
 from faq.models import Faq
@@ -111,6 +112,7 @@ def test_staff_do_not_see_it(guest):
     ask_signed(guest, sign_check(guest.facility.pk))
 
     assert not Conversation.objects.for_inbox().exists()
+    assert not recent_conversations(guest.facility)
 
 
 def test_its_vote_counts_for_nothing_and_goes_with_it(guest):
