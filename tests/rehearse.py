@@ -457,8 +457,9 @@ class Host:
         self.stage.callback(process.end)
 
     def is_ready(self) -> bool:
-        with self.guest() as guest:
+        with self.guest() as guest, contextlib.suppress(httpx.TransportError):
             return guest.get("/api/v1/ready").status_code == 200
+        return False
 
     def last_words(self) -> str:
         return "\n".join(process.said() for process in self.version.processes.values())
