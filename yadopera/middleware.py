@@ -56,7 +56,7 @@ class SecurityMiddleware(Inline, security.SecurityMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if request.path.startswith("/api/"):
             response.headers.setdefault("Cache-Control", "no-store")
-        return cast(HttpResponse, super().process_response(request, response))
+        return super().process_response(request, response)
 
 
 class CommonMiddleware(Inline, common.CommonMiddleware):
