@@ -147,6 +147,8 @@ if _https and TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # Only here: without the header above a redirected visitor would be redirected for ever.
     SECURE_SSL_REDIRECT = True
+    # Monitors ask from within, past the proxy; `yadopera.asgi` answers for health itself.
+    SECURE_REDIRECT_EXEMPT = ["^api/v1/ready$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 # Of the domain only this host is ours to speak for. W001 to W003 know Django's middleware by its
 # own names and take ours, which is derived from it, for missing. W009 wants 50 characters of a key,
