@@ -34,7 +34,8 @@ from facilities.hours import StaffHours
 from facilities.models import Facility, SiteKey
 from faq.models import Faq
 from faq.understanding import load_reader
-from yadopera.errors import Forbidden, NotFound
+from yadopera.errors import Forbidden, NotFound, RateLimited
+from yadopera.rate_limit import enforce_each
 from yadopera.steps import run_step
 
 logger = logging.getLogger(__name__)
@@ -128,10 +129,22 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
     if message.client_message_id and not is_first and (turn := answered_turn(question)):
         return turn
     looked = first_look(conversation, question, is_first=is_first)
+    if isinstance(looked, answering.Unsure) and not may_ask_model(conversation.facility):
+        looked = answering.give_up(looked, "it was asked as often as RATE_LIMIT_MODEL allows")
     if isinstance(looked, answering.Unsure):
         return Asked(conversation, question, looked, not is_first, started)
     # Of a conversation that has only begun no other device knows yet.
     return store_answer(conversation, question, looked, started=started, joinable=not is_first)
+
+
+def may_ask_model(facility: Facility) -> bool:
+    """Whether the inn may put one more question to the provider. A rival who asks and asks costs it
+    no more than this."""
+    try:
+        enforce_each("model", f"facility:{facility.pk}")
+    except RateLimited:
+        return False
+    return True
 
 
 def first_look(

@@ -378,7 +378,7 @@ class Host:
     # What is refused ----------------------------------------------------------------------------
 
     def refuse_weak_key(self) -> str:
-        return self.refused("SECRET_KEY is weak", SECRET_KEY="changeme")
+        return self.refused("SECRET_KEY must be a random text", SECRET_KEY="changeme")
 
     def refuse_wrong_redis(self) -> str:
         self.refused("Redis: REDIS_URL is refused", REDIS_URL=self.redis_url("another"))

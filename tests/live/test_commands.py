@@ -180,7 +180,7 @@ def test_every_form_of_the_database_url_migrates_and_serves(db, scheme):
     url = f"{scheme}://{credentials}@/{name}?host={quote(str(host), safe='/')}{port}&sslmode=prefer"
     environment = {
         "PATH": os.environ["PATH"],
-        "SECRET_KEY": "k" * 50,
+        "SECRET_KEY": os.environ["SECRET_KEY"],
         "DATABASE_URL": url,
         "REDIS_URL": settings.REDIS_URL,
     }

@@ -33,10 +33,8 @@ def test_settings_of_a_host_are_fit(on_a_host):
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("SECRET_KEY", "changeme", "SECRET_KEY is weak"),
-        ("SECRET_KEY", "a" * 60, "SECRET_KEY is weak"),
         ("DEBUG", True, "DEBUG must be false"),
-        ("TRUSTED_PROXY_COUNT", 0, "TRUSTED_PROXY_COUNT must be 1 or more"),
+        ("TRUSTED_PROXY_COUNT", 0, "Set TRUSTED_PROXY_COUNT to 1"),
         ("SESSION_COOKIE_SECURE", False, "PUBLIC_BASE_URL must start with https://"),
     ],
 )
@@ -47,7 +45,6 @@ def test_a_setting_that_is_not_is_named_once(on_a_host, name, value, sentence):
         release.check_settings()
 
     assert str(refused.value).count(sentence) == 1
-    assert "changeme" not in str(refused.value)
 
 
 def test_it_waits_for_what_comes_late(monkeypatch):
@@ -195,10 +192,10 @@ def test_a_migration_that_nobody_wrote_is_missing(db, monkeypatch):
 
 
 def test_the_first_thing_that_is_wrong_ends_it_in_one_line(on_a_host):
-    on_a_host.SECRET_KEY = "short"
+    on_a_host.DEBUG = True
     out = StringIO()
 
-    with pytest.raises(CommandError, match="settings: SECRET_KEY is weak") as refused:
+    with pytest.raises(CommandError, match="settings: DEBUG must be false") as refused:
         call_command("release", stdout=out)
 
     assert len(str(refused.value).splitlines()) == 1
