@@ -586,7 +586,6 @@ class Traffic:
         started = time.monotonic()
         try:
             response = client.request(method, address, **parts)
-            response.raise_for_status()
         except httpx.HTTPError as error:
             self._note(f"{method} {address}: {error!r}")
             return None
@@ -594,6 +593,9 @@ class Traffic:
             with self._lock:
                 self.count += 1
                 self.slowest = max(self.slowest, time.monotonic() - started)
+        if response.status_code != 200:
+            self._note(f"{method} {address} answered {response.status_code}")
+            return None
         is_json = response.headers["content-type"].startswith("application/json")
         return response.json() if is_json else None
 
