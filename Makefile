@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := $(VENV)/tools
 
-.PHONY: run test browser lint messages eval bench learn chaos screenshots clean
+.PHONY: run test browser lint messages lock audit eval bench learn chaos rehearse screenshots clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -19,6 +20,11 @@ $(VENV)/.installed: requirements.txt | $(BIN)/python
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(VENV)/.installed $@
+
+$(TOOLS)/.installed: requirements-tools.txt | $(BIN)/python
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check -r requirements-tools.txt
+	@touch $@
 
 # The browser of the browser tests: Debian's, with a font for all seven languages, or Playwright's.
 browser: $(VENV)/.installed-dev
@@ -49,17 +55,32 @@ test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, R
 	cat $(foreach part,desk live browser,.yadopera/test-$(part).log); \
 	exit $$((rest || desk || live || browser))
 
-lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
+lint: $(VENV)/.installed-dev ## format, lint, dangers, types, Django's checks, migrations that are missing or lock
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml .
 	$(BIN)/mypy .
 	$(BIN)/python manage.py check
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py lintmigrations --settings=tests.lint_settings
 	@$(BIN)/python -m tests.translations
 
 messages: $(VENV)/.installed-dev ## collect what staff read into locale/ (needs gettext), and compile it
 	$(BIN)/python manage.py makemessages --locale ja --no-location --no-wrap
 	@$(BIN)/python -m tests.translations --compile
+
+# What is written in the .in files stays as it is; what that needs moves only with `make lock UPGRADE=1`.
+# For every system and every Python from 3.11 on, whichever this machine has.
+lock: $(TOOLS)/.installed ## resolve the .in files into requirements*.txt, with hashes
+	@for name in requirements requirements-dev requirements-tools; do \
+		$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		$(if $(UPGRADE),--upgrade) $$([ $$name = requirements ] || echo -c requirements.txt) \
+		$$name.in --output-file $$name.txt || exit 1; \
+	done
+
+audit: $(TOOLS)/.installed ## known vulnerabilities of what is installed (asks the advisory services)
+	@$(BIN)/python -m tests.audit $(TOOLS)/bin/pip-audit requirements-dev.txt requirements-tools.txt
 
 eval: $(VENV)/.installed ## answer an evaluation set and print its scores: make eval DIR=path
 	@test -n "$(DIR)" || { echo "Which set? make eval DIR=path/to/set"; exit 1; }
@@ -85,6 +106,9 @@ chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/
 
 screenshots: $(VENV)/.installed-dev browser ## take the pictures of README.md anew
 	@$(BIN)/python -m tests.screenshots
+
+rehearse: $(VENV)/.installed-dev ## act out a host: clean copy, release, smoke, release again under traffic
+	@$(BIN)/python -m tests.rehearse
 
 clean: ## the virtual environment; .yadopera/ holds conversations and is left alone
 	rm -rf $(VENV)

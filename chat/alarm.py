@@ -130,7 +130,7 @@ def fit(samples: list[tuple[Weights, bool]]) -> Alarm:
     slopes: Weights = {}
     intercept, slope = 0.0, NEGLIGIBLE
     order = list(samples)
-    shuffle = random.Random(1).shuffle  # noqa: S311 (the same model every time, no secret)
+    shuffle = random.Random(1).shuffle  # noqa: S311  # nosec B311  # the same every time
     for _pass in range(PASSES):
         shuffle(order)
         for features, is_danger in order:

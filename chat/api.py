@@ -12,9 +12,9 @@ from django.views.decorators.gzip import gzip_page
 from ninja import Path, Query, Router
 from ninja.decorators import decorate_view
 
-from chat import schemas, services, sessions
+from chat import checks, schemas, services, sessions
 from chat.live import switchboard
-from chat.models import SESSION_LIFE, Conversation
+from chat.models import SESSION_LIFE, Conversation, SessionToken
 from chat.retention import delete_conversation
 from chat.texts import say
 from facilities.models import Facility
@@ -23,7 +23,7 @@ from facilities.schemas import MAX_ID, DoneOut, LanguageCode, RowIdText, Text
 from faq.services import shown_faqs, top_questions
 from yadopera.errors import NotFound
 from yadopera.languages import negotiate_language
-from yadopera.rate_limit import client_address, enforce
+from yadopera.rate_limit import client_address, enforce, enforce_each, one_caller
 from yadopera.steps import run_step
 from yadopera.streams import HEARTBEAT, Event, event_stream, keep_running
 
@@ -119,6 +119,8 @@ async def post_chat(
     # A guest who goes away does not lose his answer: it is stored all the same.
     turn = await asyncio.shield(keep_running(services.finish_turn(asked)))
     remember_session(response, turn.conversation)
+    if turn.conversation.is_check:
+        response[checks.HEADER] = checks.ACCEPTED
     return chat_out(turn)
 
 
@@ -171,6 +173,7 @@ def take_question(request: HttpRequest, payload: schemas.ChatIn) -> services.Tur
             session_id=payload.session_id,
             site_key=payload.site_key,
             client_message_id=payload.client_message_id,
+            is_check=checks.is_check(request, payload.facility_id),
         ),
     )
 
@@ -382,6 +385,22 @@ def linked_session_ids(conversation: Conversation) -> list[str]:
     return list(conversation.devices.order_by("pk").values_list("session_id", flat=True))
 
 
+def try_code(request: HttpRequest, code: str, facility: Facility | None) -> SessionToken | None:
+    """The living code. Whoever tries many wrong ones is soon refused the right one too, and so is
+    everybody at an inn where many are tried: a code is short enough to be typed."""
+    tries = (
+        ("wrong_code", f"address:{one_caller(client_address(request))}"),
+        ("wrong_code_at_inn", f"facility:{facility.pk if facility else 'any'}"),
+    )
+    for limit, caller in tries:
+        enforce_each(limit, caller, count=False)
+    found = sessions.find_token(code, facility=facility)
+    if found is None:
+        for limit, caller in tries:
+            enforce_each(limit, caller)
+    return found
+
+
 @router.get("/session/token/{token}", response=schemas.TokenStateOut, auth=None)
 def get_token_state(
     request: HttpRequest,
@@ -390,7 +409,7 @@ def get_token_state(
 ) -> dict[str, object]:
     """Whether a code can be used, and nothing about whose it is."""
     enforce(request, "session")
-    found = sessions.find_token(token, facility=find_facility(facility_id))
+    found = try_code(request, token, find_facility(facility_id))
     language = browser_language(request)
     return {
         "valid": found is not None,
@@ -404,8 +423,11 @@ def get_token_state(
 def post_link(request: HttpRequest, payload: schemas.LinkIn) -> dict[str, object]:
     """Join this device to the conversation of a code; both see one history from then on."""
     enforce(request, "session", session=payload.current_session_id)
+    facility = services.get_facility(payload.facility_id)
+    if try_code(request, payload.token, facility) is None:
+        raise NotFound("no such code")
     primary = sessions.link_device(
-        facility=services.get_facility(payload.facility_id),
+        facility=facility,
         code=payload.token,
         session_id=payload.current_session_id,
     )

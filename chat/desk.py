@@ -72,6 +72,7 @@ def recent_conversations(facility: Facility) -> QuerySet[Conversation, Any]:
     said = Message.objects.filter(conversation=OuterRef("pk")).order_by("-pk")
     return (
         Conversation.objects.for_facility(facility)
+        .filter(is_check=False)
         .annotate(
             last_message=Subquery(said.values(text=Left("content", PREVIEW))[:1]),
             ai_confidence=Subquery(said.answers().values("ai_confidence")[:1]),

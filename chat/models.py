@@ -52,7 +52,7 @@ class ConversationQuerySet(OwnedQuerySet["Conversation"]):
         written = Message.objects.filter(conversation=models.OuterRef("pk"), role=Message.Role.USER)
         danger = models.Q(trigger_type=Escalation.Trigger.SAFETY)
         open_ones = Escalation.objects.unresolved().filter(conversation=models.OuterRef("pk"))
-        return self.filter(joined=None).annotate(
+        return self.filter(joined=None, is_check=False).annotate(
             last_text=models.Subquery(written.order_by("-pk").values("content")[:1]),
             is_danger=models.Exists(open_ones.filter(danger)),
             is_waiting=models.Exists(open_ones.exclude(danger)),
@@ -99,6 +99,8 @@ class Conversation(models.Model):
     seen_message_id = models.BigIntegerField(default=0, db_default=0, editable=False)
     #: The newest message that somebody of the staff has had before his eyes.
     staff_seen_message_id = models.BigIntegerField(default=0, db_default=0, editable=False)
+    #: Held by an operator's check of the site; see `chat.checks`.
+    is_check = models.BooleanField(default=False, db_default=False, editable=False)
     #: Where answers go that are not seen in the chat, and to what the guest agreed when.
     contact_email = models.EmailField(_("guest's email address"), blank=True, db_default="")
     contact_consent = models.TextField(_("what the guest agreed to"), blank=True, db_default="")

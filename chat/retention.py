@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from chat.models import Conversation, ConversationQuerySet
+from chat.models import Conversation, ConversationQuerySet, GuestFeedback
 from facilities.models import Facility
 from faq import suggestions, wordings
 
@@ -28,8 +28,8 @@ def expired_by(at: datetime) -> Iterator[tuple[Facility, ConversationQuerySet]]:
     """For each facility the conversations that are past their time."""
     for facility in Facility.objects.order_by("pk"):
         end = at - timedelta(days=facility.retention_days)
-        rows = Conversation.objects.for_facility(facility).filter(expires_at__lte=end)
-        yield facility, rows.filter(joined=None)
+        past = Q(expires_at__lte=end) | Q(is_check=True, expires_at__lte=at)
+        yield facility, Conversation.objects.for_facility(facility).filter(past, joined=None)
 
 
 def purge_expired(at: datetime | None = None, *, dry_run: bool = False) -> dict[str, int]:
@@ -61,4 +61,7 @@ def delete(conversation_ids: list[int]) -> None:
     guests = list(rows.select_for_update().values_list("pk", flat=True))
     suggestions.forget_guests(guests)
     wordings.forget_conversations(guests)
+    GuestFeedback.objects.filter(
+        message__conversation__in=conversation_ids, message__conversation__is_check=True
+    ).delete()
     Conversation.objects.filter(pk__in=conversation_ids).delete()

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from chat import answering, generation
 from chat.alarm import likeliest_danger
+from chat.checks import CHECK_LIFE
 from chat.feedback import count_votes, is_superseded
 from chat.guests import guest_of, network_of
 from chat.language import detect_language
@@ -33,7 +34,8 @@ from facilities.hours import StaffHours
 from facilities.models import Facility, SiteKey
 from faq.models import Faq
 from faq.understanding import load_reader
-from yadopera.errors import Forbidden, NotFound
+from yadopera.errors import Forbidden, NotFound, RateLimited
+from yadopera.rate_limit import enforce_each
 from yadopera.steps import run_step
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,8 @@ class GuestMessage:
     session_id: str | None = None
     site_key: str | None = None
     client_message_id: UUID | None = None
+    #: Whether an operator's check asks: see `chat.checks`.
+    is_check: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,22 @@ def take_question(*, facility_id: int, message: GuestMessage) -> Turn | Asked:
     if message.client_message_id and not is_first and (turn := answered_turn(question)):
         return turn
     looked = first_look(conversation, question, is_first=is_first)
+    if isinstance(looked, answering.Unsure) and not may_ask_model(conversation.facility):
+        looked = answering.give_up(looked, "it was asked as often as RATE_LIMIT_MODEL allows")
     if isinstance(looked, answering.Unsure):
         return Asked(conversation, question, looked, not is_first, started)
     # Of a conversation that has only begun no other device knows yet.
     return store_answer(conversation, question, looked, started=started, joinable=not is_first)
+
+
+def may_ask_model(facility: Facility) -> bool:
+    """Whether the inn may put one more question to the provider. A rival who asks and asks costs it
+    no more than this."""
+    try:
+        enforce_each("model", f"facility:{facility.pk}")
+    except RateLimited:
+        return False
+    return True
 
 
 def first_look(
@@ -190,7 +206,7 @@ def receive_question(
 ) -> tuple[Conversation, Message, bool]:
     """Store what the guest typed, in his conversation, unless it has come before; the last value
     says whether the conversation begins with it."""
-    held = held_conversation(facility_id, message.session_id) if message.session_id else None
+    held = held_conversation(facility_id, message) if message.session_id else None
     conversation = held or begin_conversation(facility_id, message)
     # One whose device made its id up may hold a message that came at the same moment.
     is_first = held is None and conversation.client_ref is None
@@ -218,11 +234,16 @@ def begin_conversation(facility_id: int, message: GuestMessage) -> Conversation:
     facility = get_facility(facility_id)
     conversation = start_conversation(
         facility=facility,
-        session_id=message.session_id,
+        session_id=None if message.is_check else message.session_id,
+        **(of_a_check() if message.is_check else {}),
         **arrival(message, facility, language=message.browser_language),
     )
     # Another message of the same device may have begun it at the same moment.
     return lock(conversation) if conversation.client_ref else conversation
+
+
+def of_a_check() -> dict[str, Any]:
+    return {"is_check": True, "expires_at": timezone.now() + CHECK_LIFE}
 
 
 def get_facility(facility_id: int) -> Facility:
@@ -233,9 +254,11 @@ def get_facility(facility_id: int) -> Facility:
     return facility
 
 
-def held_conversation(facility_id: int, session_id: str) -> Conversation | None:
-    """The living conversation of a session, locked; None when there is none at this facility."""
-    rows = Conversation.objects.alive().called(session_id).filter(facility_id=facility_id)
+def held_conversation(facility_id: int, message: GuestMessage) -> Conversation | None:
+    """The living conversation of a message's session, locked; None when there is none at this
+    facility. Checks and guests have none in common."""
+    rows = Conversation.objects.alive().called(message.session_id or "")
+    rows = rows.filter(facility_id=facility_id, is_check=message.is_check)
     held = locked(rows.filter(facility__is_active=True)).order_by("-last_activity_at").first()
     return lock(held.joined) if held and held.joined else held
 
@@ -349,7 +372,7 @@ def store_answer(
             if answer.source == Message.Source.HELD and has_open_question(conversation):
                 handover = None  # staff know that the guest waits
             if handover:
-                escalation = Escalation.objects.create(
+                escalation = Escalation(
                     conversation=conversation,
                     message=question,
                     trigger_type=handover.trigger,
@@ -357,7 +380,10 @@ def store_answer(
                     reason=handover.reason,
                     ai_confidence=round(answer.confidence, 4),
                 )
-                escalated.send(Escalation, escalation=escalation, hours=handover.hours)
+                # A check is told what would have come of it.
+                if not conversation.is_check:
+                    escalation.save()
+                    escalated.send(Escalation, escalation=escalation, hours=handover.hours)
             if joinable:
                 announce(conversation)  # to the guest's other devices
     except (IntegrityError, Conversation.DoesNotExist):
@@ -425,6 +451,7 @@ def vote(
     answer = conversation.messages.answers().filter(pk=message_id).first()
     if answer is None:
         raise NotFound("no such answer in this conversation")
+    counts = not (conversation.is_check or is_superseded(answer))
     feedback, _created = GuestFeedback.objects.update_or_create(
         message=answer,
         defaults={
@@ -435,7 +462,7 @@ def vote(
             "language": answer.language,
             "network": network_of(address, conversation.facility) if address else None,
             "ignored_at": None,
-            "superseded_at": timezone.now() if is_superseded(answer) else None,
+            "superseded_at": None if counts else timezone.now(),
         },
     )
     if answer.answering_faq_id is not None:

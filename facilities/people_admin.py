@@ -325,7 +325,7 @@ class AuditEventAdmin(ReadOnly, OwnersAdmin):
 
 def cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(tuple("=+-@＝＋－＠\t\r")) else text
 
 
 def on_clock_of(facility: Facility | None, moment: datetime | None) -> str:

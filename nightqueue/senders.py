@@ -71,7 +71,8 @@ def send_email(letter: Letter) -> None:
     if not letter.address:
         raise Refused("There is no email address: enter one for the facility or the channel.")
     mail = EmailMessage(
-        subject=letter.subject,
+        # The name of an inn may hold a line break, with which no mail can be sent.
+        subject=" ".join(letter.subject.split()),
         body=letter.text,
         to=[letter.address],
         headers={"Message-ID": f"<{letter.key}@{settings.EMAIL_DOMAIN}>"},

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
+from wsgiref.headers import Headers
 
 from asgiref.wsgi import WsgiToAsgi
 from django.core.asgi import get_asgi_application
@@ -26,17 +27,36 @@ class BodyTooLarge(Exception):
     pass
 
 
+def own_headers() -> dict[str, str]:
+    """Of responses that Django has no part in; its middleware gives its own these and more."""
+    from django.conf import settings  # importable only once Django is set up
+
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if settings.SECURE_HSTS_SECONDS:
+        headers["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return headers
+
+
+def add_own_headers(headers: Headers, path: str, url: str) -> None:
+    for name, value in own_headers().items():
+        headers[name] = value
+
+
 def static_application(root: os.PathLike[str], prefix: str) -> Any:
     """WhiteNoise on its own: as a middleware it is synchronous and would hold a thread for every
     request to Django, an open event stream included."""
 
     def not_found(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        start_response("404 Not Found", [("Content-Type", "text/plain"), *own_headers().items()])
         return [b"Not found"]
 
     return WsgiToAsgi(
         WhiteNoise(
-            not_found, root=str(root), prefix=prefix, immutable_file_test=r"\.[0-9a-f]{12}\."
+            not_found,
+            root=str(root),
+            prefix=prefix,
+            immutable_file_test=r"\.[0-9a-f]{12}\.",
+            add_headers_function=add_own_headers,
         )
     )
 
@@ -112,8 +132,9 @@ async def send_too_large(send: Send) -> None:
 async def send_json(send: Send, status: int, body: Any, *headers: tuple[bytes, bytes]) -> None:
     content_type = (b"content-type", b"application/json; charset=utf-8")
     fresh = (b"cache-control", b"no-store")
+    own = [(name.lower().encode(), value.encode()) for name, value in own_headers().items()]
     start = {"type": "http.response.start", "status": status}
-    await send({**start, "headers": [content_type, fresh, *headers]})
+    await send({**start, "headers": [content_type, fresh, *own, *headers]})
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 

@@ -32,7 +32,7 @@ POSTGRES_VERSION = "18"
 DATABASE = "yadopera"
 #: Commands of manage.py that read no row.
 WITHOUT_DATABASE = frozenset(
-    {"", "help", "collectstatic", "makemessages", "compilemessages", "version", "smoke"}
+    {"", "help", "collectstatic", "makemessages", "compilemessages", "version", "smoke", "build"}
 )
 
 

@@ -70,7 +70,7 @@ def pgvector() -> str:
         cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
         row = cursor.fetchone()
     if row is None:
-        raise NotReady("The extension 'vector' is not enabled: run manage.py migrate.")
+        raise NotReady("The extension 'vector' is not enabled: run manage.py release.")
     return str(row[0])
 
 
@@ -78,7 +78,7 @@ def migrations() -> str:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        raise NotReady(f"{len(missing)} migrations are missing: run manage.py migrate.")
+        raise NotReady(f"{len(missing)} migrations are missing: run manage.py release.")
     return "up to date"
 
 

@@ -51,7 +51,12 @@ class StaffOnly(MiddlewareMixin):
 
 
 class SecurityMiddleware(Inline, security.SecurityMiddleware):
-    pass
+    """Also has nobody keep what the API tells, which is conversations for the most part."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return super().process_response(request, response)
 
 
 class CommonMiddleware(Inline, common.CommonMiddleware):

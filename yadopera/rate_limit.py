@@ -4,6 +4,7 @@ While Redis is away each web process counts for itself and lets only half as man
 several processes a caller still meets a limit, and a guest still gets his answer.
 """
 
+import ipaddress
 import logging
 import math
 import time
@@ -50,11 +51,12 @@ class Limiter:
         self._memory = FixedWindowRateLimiter(MemoryStorage())
         self._redis_back_at = 0.0
 
-    def hit(self, limit: RateLimitItem, *key: str) -> int | None:
-        """Count one call. None when it is allowed, else the seconds until the next one is."""
+    def hit(self, limit: RateLimitItem, *key: str, count: bool = True) -> int | None:
+        """Count one call, or with `count` False only look. None when it is allowed, else the
+        seconds until the next one is."""
         if time.monotonic() >= self._redis_back_at:
             try:
-                return _hit(self._redis, limit, key)
+                return _hit(self._redis, limit, key, count)
             except StorageError:
                 self._redis_back_at = time.monotonic() + REDIS_PAUSE_SECONDS
                 logger.warning(
@@ -62,11 +64,13 @@ class Limiter:
                     "Check REDIS_URL and the Redis server."
                 )
         strict = RateLimitItemPerSecond(max(1, limit.amount // 2), limit.get_expiry())
-        return _hit(self._memory, strict, key)
+        return _hit(self._memory, strict, key, count)
 
 
-def _hit(limiter: FixedWindowRateLimiter, limit: RateLimitItem, key: tuple[str, ...]) -> int | None:
-    if limiter.hit(limit, *key):
+def _hit(
+    limiter: FixedWindowRateLimiter, limit: RateLimitItem, key: tuple[str, ...], count: bool
+) -> int | None:
+    if limiter.hit(limit, *key) if count else limiter.test(limit, *key):
         return None
     reset_at = limiter.get_window_stats(limit, *key).reset_time
     return max(1, math.ceil(reset_at - time.time()))
@@ -88,15 +92,30 @@ def enforce(request: HttpRequest, name: str, *, session: str = "") -> None:
     `session` is what the caller calls itself (a session id, an email address); the client address
     is always counted too, since a caller can call itself anything.
     """
+    callers = [f"address:{one_caller(client_address(request))}"]
+    enforce_each(name, *callers, *([f"session:{session}"] if session else []))
+
+
+def enforce_each(name: str, *callers: str, count: bool = True) -> None:
+    """Count a call of each of `callers`, or with `count` False only look whether there were too
+    many. Raises RateLimited."""
     limit = settings.RATE_LIMITS[name]
     if limit is None:
         return
-    for key in filter(
-        None, (f"address:{client_address(request)}", session and f"session:{session}")
-    ):
-        wait = get_limiter().hit(limit, name, key)
+    for caller in callers:
+        wait = get_limiter().hit(limit, name, caller, count=count)
         if wait is not None:
             raise RateLimited(retry_after_seconds=wait)
+
+
+def one_caller(address: str) -> str:
+    """What is counted as one caller: an IPv4 address, or a network of IPv6, of which whoever has
+    one address has 2**64 (RFC 6177)."""
+    try:
+        ip = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    return str(ip.ipv4_mapped or f"{ipaddress.IPv6Address(int(ip) >> 64 << 64)}/64")
 
 
 def client_address(request: HttpRequest) -> str:

@@ -52,7 +52,7 @@ def event_stream(request: HttpRequest, events: AsyncIterator[Event | str]) -> St
         _written(request, events), content_type="text/event-stream; charset=utf-8"
     )
     # Proxies hold small pieces back, or compress them, unless told not to.
-    response["Cache-Control"] = "no-cache, no-transform"
+    response["Cache-Control"] = "no-store, no-transform"
     response["X-Accel-Buffering"] = "no"
     return response
 

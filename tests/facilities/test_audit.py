@@ -236,8 +236,8 @@ def test_it_is_filtered_by_day_action_and_person(browser, sakura, hanako):
     assert shown(q="old") == ["old thing"]
 
 
-def test_an_export_is_read_by_excel_and_on_record(browser, sakura, hanako):
-    formula = "=HYPERLINK(1)"
+@pytest.mark.parametrize("formula", ["=HYPERLINK(1)", "＝HYPERLINK(1)", "@SUM(1)", "-1+1"])
+def test_an_export_is_read_by_excel_and_on_record(browser, sakura, hanako, formula):
     event = audit.record(audit.Action.ADDED, facility=sakura, actor=hanako, text=formula)
     response = browser.post(LIST, {"action": "export", "_selected_action": [event.pk]})
 

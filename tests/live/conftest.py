@@ -35,6 +35,7 @@ class Run:
             "YADOPERA_HOME": str(home),
             "PORT": str(self.port),
             "RATE_LIMIT_CHAT": "0",
+            "RATE_LIMIT_MODEL": "0",
             "TRUSTED_PROXY_COUNT": "1",
             **environment,
         }

@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
 
 from yadopera.errors import RateLimited
-from yadopera.rate_limit import Limiter, client_address, enforce, parse_rate
+from yadopera.rate_limit import Limiter, client_address, enforce, one_caller, parse_rate
 
 GONE = "redis://127.0.0.1:1/0"
 
@@ -55,6 +55,31 @@ def test_a_guest_is_answered_while_redis_is_away(guest, monkeypatch):
     monkeypatch.setattr("yadopera.rate_limit._limiter", Limiter(GONE))
 
     assert "15:00" in guest.ask("what time can i check in")["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("address", "caller"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_a_network_of_ipv6_is_one_caller(address, caller):
+    assert one_caller(address) == caller
+
+
+def test_who_changes_his_ipv6_address_meets_the_limit_all_the_same(settings, rf):
+    settings.RATE_LIMITS = {"chat": parse_rate("chat", "2/m")}
+    enforce(rf.get("/", REMOTE_ADDR="2001:db8::1"), "chat")
+    enforce(rf.get("/", REMOTE_ADDR="2001:db8::2"), "chat")
+
+    with pytest.raises(RateLimited):
+        enforce(rf.get("/", REMOTE_ADDR="2001:db8::3"), "chat")
 
 
 @pytest.mark.parametrize(

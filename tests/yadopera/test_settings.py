@@ -2,14 +2,27 @@
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from yadopera.strength import refuse_weak
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY = "Xk3hA9pQz7LmB2vN5cT8wR1yU4eG6jS0dFoIiPlKqWxZ"
+#: A deployment as the README describes it, behind the proxy of its host.
+PRODUCTION = {
+    "SECRET_KEY": KEY,
+    "DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "PUBLIC_BASE_URL": "https://inn.example.com",
+    "TRUSTED_PROXY_COUNT": "1",
+}
 
 
 def manage(*arguments, **environment):
@@ -41,12 +54,13 @@ def manage(*arguments, **environment):
         ("LOG_FORMAT", "xml"),
         ("RATE_LIMIT_CHAT", "60"),
         ("RATE_LIMIT_CHAT", "many/m"),
+        ("RATE_LIMIT_MODEL", "2000"),
         ("TRUSTED_PROXY_COUNT", "-1"),
         ("DATABASE_POOL_SIZE", "x"),
     ],
 )
 def test_a_bad_value_is_named_in_one_line(name, value):
-    done = manage("check", **{"SECRET_KEY": "k" * 50, name: value})
+    done = manage("check", **{"SECRET_KEY": KEY, name: value})
 
     assert done.returncode != 0
     assert done.stderr.startswith(f"error: {name} must")
@@ -61,15 +75,68 @@ def test_a_host_must_set_a_secret_key():
     assert done.stderr.startswith("error: SECRET_KEY must be set")
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(KEY[:39], id="short"),
+        pytest.param("change-me-" + KEY, id="of a template"),
+        pytest.param("django-insecure-" + KEY, id="made by startproject"),
+        pytest.param("your_secret_key_" + KEY, id="of a tutorial"),
+        pytest.param("k" * 60, id="one letter"),
+        pytest.param("012345678" * 6, id="few letters"),
+        pytest.param(KEY[:20] * 3, id="the same again"),
+    ],
+)
+def test_a_key_that_can_be_guessed_is_refused_and_not_quoted(name, key):
+    # In this process: a start takes a second, and how it ends is tested above.
+    with pytest.raises(ImproperlyConfigured, match=f"^{name} must be a random text") as refused:
+        refuse_weak(name, key)
+    assert key not in str(refused.value)
+
+
+def test_a_random_key_is_taken():
+    for key in (KEY, secrets.token_urlsafe(50), secrets.token_hex(32), secrets.token_urlsafe(32)):
+        refuse_weak("SECRET_KEY", key)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
+def test_a_weak_key_stops_the_start(name):
+    done = manage("check", **PRODUCTION | {name: "change-me"})
+
+    assert done.returncode != 0
+    assert done.stderr.startswith(f"error: {name} must be a random text of 40 characters")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_checks_of_a_deployment_are_silent():
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("bad", "warning"),
+    [
+        ({"DEBUG": "1"}, "security.W018"),
+        ({"PUBLIC_BASE_URL": "http://inn.example.com"}, "security.W010"),
+        ({"TRUSTED_PROXY_COUNT": "0"}, "yadopera.W001"),
+    ],
+)
+def test_the_checks_of_a_deployment_speak_of_what_is_wrong(bad, warning):
+    assert warning in manage("check", "--deploy", **PRODUCTION | bad).stderr
+
+
 def test_an_empty_variable_counts_as_unset():
-    assert manage("check", SECRET_KEY="k" * 50, DEBUG="", PORT="", REDIS_URL="").returncode == 0
+    assert manage("check", SECRET_KEY=KEY, DEBUG="", PORT="", REDIS_URL="").returncode == 0
 
 
 def test_with_servers_of_ones_own_nothing_embedded_is_started_or_needed(tmp_path):
     home = tmp_path / "home"
     done = manage(
         "check",
-        SECRET_KEY="k" * 50,
+        SECRET_KEY=KEY,
         DATABASE_URL="postgresql://u:p@127.0.0.1:1/d",
         REDIS_URL="redis://127.0.0.1:1/0",
         YADOPERA_HOME=str(home),
@@ -95,7 +162,7 @@ def test_a_env_file_is_read_and_the_environment_stands_above_it(tmp_path):
     """In a copy of the code, so that nobody's own .env is touched."""
     copy = tmp_path / "copy"
     shutil.copytree(ROOT / "yadopera", copy / "yadopera")
-    (copy / ".env").write_text("PORT=8399\nRATE_LIMIT_CHAT=7/m\nSECRET_KEY=" + "k" * 50 + "\n")
+    (copy / ".env").write_text("PORT=8399\nRATE_LIMIT_CHAT=7/m\nSECRET_KEY=" + KEY + "\n")
     show = (
         "from yadopera import settings as s; print(s.PORT, s.RATE_LIMITS['chat'], s.SECRET_KEY[:2])"
     )
@@ -108,4 +175,4 @@ def test_a_env_file_is_read_and_the_environment_stands_above_it(tmp_path):
         text=True,
     )
 
-    assert done.stdout == "8400 7 per 1 minute kk\n", done.stderr
+    assert done.stdout == "8400 7 per 1 minute Xk\n", done.stderr
