@@ -18,6 +18,7 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("docs", views.docs, name="docs"),
     path("openapi.json", views.openapi, name="openapi"),
+    path("metrics", views.metrics, name="metrics"),
     path("api/v1/health", views.health, name="health"),
     path("api/v1/ready", views.ready, name="ready"),
     path("api/v1/", api.urls),
