@@ -48,7 +48,7 @@ def begin(dsn: str, *, environment: str, release: str, **options: Any) -> None:
         environment=environment,
         release=release or None,
         before_send=without_words,  # type: ignore[arg-type]  # its Event is a dict
-        send_default_pii=False,
+        # It collects nothing about people unless told to (`send_default_pii`, `data_collection`).
         include_local_variables=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
@@ -63,7 +63,7 @@ def begin(dsn: str, *, environment: str, release: str, **options: Any) -> None:
 def without_words(event: Event, hint: dict[str, Any]) -> Event:
     """`event` made of what is ours."""
     work = logs.current()
-    reported = {name: event[name] for name in KEPT if name in event}
+    reported: Event = {name: event[name] for name in KEPT if name in event}
     reported["transaction"] = work.route or work.task or "unknown"
     reported["tags"] = work.told()
     if record := hint.get("log_record"):

@@ -4,6 +4,7 @@ A bad value stops the start with one sentence that names the variable and what i
 the value itself is never printed, because it may hold a password.
 """
 
+import contextlib
 import os
 import secrets
 import sys
@@ -348,6 +349,8 @@ else:
     # Lines for machines hold no words of guests and no links that open something.
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = YADOPERA_HOME / "mail"
+    with contextlib.suppress(OSError):  # sending says so, then
+        EMAIL_FILE_PATH.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "").strip() or f"yadopera@{_public_host}"
 
 EMAIL_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ") or _public_host
