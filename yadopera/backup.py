@@ -108,6 +108,7 @@ def write_backup(connection: psycopg.Connection[Any], path: Path) -> Manifest:
 
 def write_all(connection: psycopg.Connection[Any], archive: zipfile.ZipFile) -> Manifest:
     write_alike(connection)
+    migrations = applied_migrations(connection)
     tables = {}
     for name in table_names():
         with archive.open(member(name), "w", force_zip64=True) as target:
@@ -115,7 +116,7 @@ def write_all(connection: psycopg.Connection[Any], archive: zipfile.ZipFile) -> 
     return Manifest(
         format=FORMAT,
         made_at=timezone.now().isoformat(timespec="seconds"),
-        migrations=applied_migrations(connection),
+        migrations=migrations,
         tables=tables,
         # Read last: a number that was given out meanwhile is not given out again.
         sequences=sequences(connection),
@@ -281,6 +282,9 @@ def columns_of(connection: psycopg.Connection[Any], name: str) -> list[str]:
 
 
 def applied_migrations(connection: psycopg.Connection[Any]) -> list[str]:
+    known = connection.execute("SELECT to_regclass('django_migrations')").fetchone()
+    if known == (None,):
+        raise BackupError("The database has no tables yet: run manage.py migrate first.")
     rows = connection.execute("SELECT app || '.' || name FROM django_migrations ORDER BY 1")
     return [name for (name,) in rows]
 

@@ -209,7 +209,9 @@ def vectors() -> Part:
     return Part(
         _("Vectors of the FAQs"),
         not missing,
-        ngettext("%d text has none.", "%d texts have none.", missing) % missing,
+        ngettext("%d text has none.", "%d texts have none.", missing) % missing
+        if missing
+        else _("None is missing."),
         _("They are made by and by. To make them now:"),
         "python manage.py reindex",
     )

@@ -105,6 +105,13 @@ def test_another_state_of_the_migrations_is_refused_and_named(file, here):
         restore_backup(here, file, replace=True)
 
 
+def test_a_database_without_tables_is_told_what_it_needs(file, here):
+    here.execute("ALTER TABLE django_migrations RENAME TO elsewhere")
+
+    with pytest.raises(BackupError, match=r"run manage\.py migrate first"):
+        restore_backup(here, file)
+
+
 def without_inns(text):
     return ""
 
