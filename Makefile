@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test browser lint messages eval bench chaos clean
+.PHONY: run test test-staging browser lint messages eval bench chaos clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,6 +48,10 @@ test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, R
 	wait $$desk; desk=$$?; wait $$live; live=$$?; wait $$browser; browser=$$?; \
 	cat $(foreach part,desk live browser,.yadopera/test-$(part).log); \
 	exit $$((rest || desk || live || browser))
+
+# What comes after ARGS= goes to pytest: make test-staging DATABASE_URL=… ARGS="tests/faq -x"
+test-staging: $(VENV)/.installed-dev ## the tests on a staging site's server, beside its data (docs/operations.md)
+	@DATABASE_URL="$(DATABASE_URL)" $(BIN)/python -m tests.staging $(ARGS)
 
 lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .

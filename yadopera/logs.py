@@ -66,8 +66,8 @@ def told(record: logging.LogRecord) -> str:
         return type(record.msg).__name__
     if name.startswith("django.security.") and not record.args:
         return f"Refused: {name.rpartition('.')[2]}"
-    if name == "asyncio":  # below the first line it writes the exception out
-        return record.getMessage().partition("\n")[0]
+    if name == "asyncio":  # in brackets and below the first line it writes the exception out
+        return re.split(r"[(<\n]", record.getMessage(), maxsplit=1)[0].strip()
     arguments = record.args
     if isinstance(arguments, dict):
         if "exc" in arguments:  # Celery's
