@@ -51,7 +51,7 @@ test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, R
 
 # What comes after ARGS= goes to pytest: make test-staging DATABASE_URL=… ARGS="tests/faq -x"
 test-staging: $(VENV)/.installed-dev ## the tests on a staging site's server, beside its data (docs/operations.md)
-	@DATABASE_URL="$(DATABASE_URL)" $(BIN)/python -m tests.staging $(ARGS)
+	@$(BIN)/python -m tests.staging $(ARGS)
 
 lint: $(VENV)/.installed-dev ## format, lint, types, Django's checks, missing migrations
 	$(BIN)/ruff format --check .

@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 #: Asked every few seconds by machines, or by the dozen with each page.
 QUIET: Final = ("GET health", "GET static")
+#: Any other is the caller's invention, and told as OTHER.
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: What nginx calls a guest who went away before he was answered.
 WENT_AWAY: Final = 499
 
@@ -58,6 +60,7 @@ def _offered(scope: Scope) -> str:
 
 
 def note(work: logs.Work, method: str, status: int, seconds: float) -> None:
+    method = method if method in METHODS else "OTHER"
     route = work.route or "unknown"
     milliseconds = round(seconds * 1000, 1)
     quiet = f"{method} {route}" in QUIET and status < 400

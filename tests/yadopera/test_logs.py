@@ -86,6 +86,13 @@ def test_addresses_are_told_without_what_opens_something(log, sakura, path, rout
     assert "open-sesame" not in log.getvalue()
 
 
+def test_a_method_that_nobody_has_is_not_repeated(log, db):
+    ask("OPEN-SESAME", "/api/v1/health")
+
+    assert log.of("yadopera.access")[0]["method"] == "OTHER"
+    assert "OPEN-SESAME" not in log.getvalue()
+
+
 def test_no_log_of_a_question_and_its_notifications_holds_words_or_secrets(
     log, question, provider, settings, tmp_path
 ):
