@@ -2,8 +2,8 @@
 
 They run in a database of their own, or where the role may not create one, in a schema of its own,
 which comes first in the search path; either is dropped at the end, however it ends. Before and
-after, the rows of every other table of the site's database are counted and summed up; when they
-differ, or anything is left behind, this ends with 1.
+after, the rows of every other table of the site's database that the role may read are counted and
+summed up; when they differ, or anything is left behind, this ends with 1.
 
 Everything below tests/ runs but tests/live, which starts servers with an embedded database of their
 own and would say nothing about this one. Redis, AI provider, mail and error reports are those of
@@ -33,6 +33,7 @@ PATIENCE_SECONDS = 10
 TABLES = r"""
     SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
     WHERE relkind IN ('r', 'm') AND nspname !~ '^pg_' AND nspname NOT IN ('information_schema', %s)
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     ORDER BY 1, 2
 """
 
