@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools
 
-.PHONY: run test browser lint messages lock audit eval bench learn chaos rehearse screenshots clean
+.PHONY: run test test-staging browser lint messages lock audit eval bench learn chaos rehearse screenshots clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -54,6 +54,10 @@ test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, R
 	wait $$desk; desk=$$?; wait $$live; live=$$?; wait $$browser; browser=$$?; \
 	cat $(foreach part,desk live browser,.yadopera/test-$(part).log); \
 	exit $$((rest || desk || live || browser))
+
+# What comes after ARGS= goes to pytest: make test-staging DATABASE_URL=… ARGS="tests/faq -x"
+test-staging: $(VENV)/.installed-dev ## the tests on a staging site's server, beside its data (docs/operations.md)
+	@$(BIN)/python -m tests.staging $(ARGS)
 
 lint: $(VENV)/.installed-dev ## format, lint, dangers, types, Django's checks, migrations that are missing or lock
 	$(BIN)/ruff format --check .

@@ -18,5 +18,9 @@ worker_connections = 5000
 # A restart waits this long for answers under way; a host kills after 30 s.
 graceful_timeout = 20
 keepalive = 5
+# What it says goes the way of all log lines; it writes no access log, yadopera/access.py does.
+logconfig_dict = {
+    "loggers": {"gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True}},
+}
 # Nobody here controls a running server through a socket in the home folder.
 control_socket_disable = True

@@ -7,7 +7,6 @@ from typing import Annotated
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
 from django.views.decorators.gzip import gzip_page
 from ninja import Path, Query, Router
 from ninja.decorators import decorate_view
@@ -53,7 +52,7 @@ def get_facility_page(
     location: Annotated[schemas.Location | None, Query()] = None,
 ) -> dict[str, object]:
     """The inn's facts and its three foremost questions, in the asked language."""
-    facility = get_object_or_404(Facility.objects.open(), slug=slug)
+    facility = services.open_facility(slug)
     facts = facility.facts(language or facility.language)
     return {
         "facility": {
@@ -83,7 +82,7 @@ def get_guide(
     language: Annotated[LanguageCode | None, Query()] = None,
 ) -> dict[str, object]:
     """Everything that the inn tells everybody, for a phone to keep while it has a connection."""
-    facility = get_object_or_404(Facility.objects.open(), slug=slug)
+    facility = services.open_facility(slug)
     read_in = language or browser_language(request)
     return {"language": read_in, "faqs": list(shown_faqs(facility, read_in))}
 
@@ -94,7 +93,7 @@ def post_wifi(
 ) -> dict[str, object]:
     """The Wi-Fi password, for guests who scanned a code of the inn, or where it tells anyone."""
     enforce(request, "chat", session=payload.session_id or "")
-    facility = get_object_or_404(Facility.objects.open(), slug=slug)
+    facility = services.open_facility(slug)
     if not facility.wifi_ssid:
         raise NotFound("the inn has not entered its Wi-Fi")
     services.require_on_site(facility, session_id=payload.session_id, site_key=payload.site_key)

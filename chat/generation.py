@@ -72,7 +72,7 @@ class Calls:
                 (vector,) = await self.provider.embed([text], timeout_seconds=seconds)
         except ProviderError as error:
             self.problem = str(error)
-            logger.warning("The AI provider made no vector: %s.", error)
+            logger.warning("The AI provider made no vector: %s.", str(error))
             return None
         self.problem = ""
         return vector

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from chat import answering, generation
@@ -34,7 +35,9 @@ from facilities.hours import StaffHours
 from facilities.models import Facility, SiteKey
 from faq.models import Faq
 from faq.understanding import load_reader
+from yadopera import metrics
 from yadopera.errors import Forbidden, NotFound, RateLimited
+from yadopera.logs import note_facility
 from yadopera.rate_limit import enforce_each
 from yadopera.steps import run_step
 
@@ -251,6 +254,14 @@ def get_facility(facility_id: int) -> Facility:
     facility = Facility.objects.open().filter(pk=facility_id).first()
     if facility is None:
         raise NotFound("no such facility")
+    note_facility(facility.slug)
+    return facility
+
+
+def open_facility(slug: str) -> Facility:
+    """The open facility, by the name in its addresses. Raises Http404."""
+    facility = get_object_or_404(Facility.objects.open(), slug=slug)
+    note_facility(facility.slug)
     return facility
 
 
@@ -260,6 +271,8 @@ def held_conversation(facility_id: int, message: GuestMessage) -> Conversation |
     rows = Conversation.objects.alive().called(message.session_id or "")
     rows = rows.filter(facility_id=facility_id, is_check=message.is_check)
     held = locked(rows.filter(facility__is_active=True)).order_by("-last_activity_at").first()
+    if held:
+        note_facility(held.facility.slug)
     return lock(held.joined) if held and held.joined else held
 
 
@@ -392,6 +405,7 @@ def store_answer(
         if not Message.objects.filter(pk=question.pk).exists():
             raise NotFound("the guest has deleted the conversation meanwhile") from None
         raise
+    metrics.count("answers", answer.source, handover.trigger if handover else "none")
     return Turn(conversation, reply, escalation, answer.embedding_calls, answer.chat_calls)
 
 

@@ -16,6 +16,7 @@ from chat.texts import say
 from facilities.models import Facility
 from faq import suggestions, wordings
 from yadopera.errors import NotFound, ServiceUnavailable
+from yadopera.logs import note_facility
 
 #: A session id that a device made up must be as hard to guess as one of ours: a UUID, or 22
 #: characters of the URL-safe alphabet (128 bits).
@@ -45,6 +46,7 @@ def find_conversation(session_id: str, *, facility: Facility | None = None) -> C
     )
     if row is None:
         raise NotFound("no such session")
+    note_facility(row.facility.slug)
     return row.joined or row
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from csp import constants as csp
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from chat.models import MESSAGE_LENGTH
+from chat.services import open_facility
 from chat.texts import page_words, say
 from facilities.models import Facility
 from facilities.services import count_scan
@@ -38,7 +39,7 @@ MODULES: Final = [
 @vary_on_headers("Accept-Language", "Cookie")
 def guest_page(request: HttpRequest, slug: str) -> HttpResponse:
     """The inn's facts, what is asked most, whom to call, and a field to ask in."""
-    facility = get_object_or_404(Facility.objects.open(), slug=slug)
+    facility = open_facility(slug)
     chosen = chosen_language(request)
     language = page_language(request)
     words = page_words()[language] | {key: say(key, language) for key in SAID_BY_THE_SYSTEM}
@@ -129,7 +130,7 @@ def framed_by(facility: Facility, response: HttpResponse) -> HttpResponse:
 @vary_on_headers("Accept-Language", "Cookie")
 def manifest(request: HttpRequest, slug: str) -> JsonResponse:
     """What a phone shows of the page when it is put on the home screen."""
-    facility = get_object_or_404(Facility.objects.open(), slug=slug)
+    facility = open_facility(slug)
     language = page_language(request)
     name = facility.name_for(language)
     address = reverse("chat:guest_page", args=[slug])

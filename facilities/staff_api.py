@@ -22,6 +22,7 @@ from facilities.schemas import (
 )
 from facilities.services import change_settings
 from yadopera.errors import Forbidden, NotFound
+from yadopera.logs import note_facility
 
 router = Router(tags=["staff"])
 
@@ -42,6 +43,7 @@ def chosen_facility(user: User, facility_id: int | None) -> Facility:
     found = mine.first()
     if found is None:
         raise NotFound("no such facility")
+    note_facility(found.slug)
     return found
 
 

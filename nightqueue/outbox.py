@@ -21,6 +21,7 @@ from chat.models import Escalation
 from nightqueue.messages import Letter, write
 from nightqueue.models import Delivery
 from nightqueue.senders import Refused, TryLater, send
+from yadopera import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +153,6 @@ def give_up(delivery: Delivery, error: str) -> None:
 
 def settle(delivery: Delivery, state: Delivery.State, **fields: object) -> None:
     """Only who still holds the claim may say how it went."""
-    Delivery.objects.filter(pk=delivery.pk, claimed_until=delivery.claimed_until).update(
-        state=state, claimed_until=None, **fields
-    )
+    claimed = Delivery.objects.filter(pk=delivery.pk, claimed_until=delivery.claimed_until)
+    if claimed.update(state=state, claimed_until=None, **fields):
+        metrics.count("deliveries", delivery.channel.kind if delivery.channel else "email", state)

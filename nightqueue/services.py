@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import DatabaseError, transaction
-from django.db.models import Count, F, Max
+from django.db.models import Count, F, Max, Min
 from django.utils import timezone
 
 from chat.models import Escalation, Message
@@ -229,6 +229,13 @@ def send_test(channel: Channel) -> None:
     """'Send a test': a delivery like any other, so that its row says what came of it."""
     with transaction.atomic():
         post([Delivery(facility_id=channel.facility_id, kind=Delivery.Kind.TEST, channel=channel)])
+
+
+def oldest_late(at: datetime | None = None) -> datetime | None:
+    """When the oldest of the messages should have gone out that are late."""
+    late = Delivery.objects.claimable((at or timezone.now()) - LATE_AFTER)
+    found: datetime | None = late.aggregate(oldest=Min("next_attempt_at"))["oldest"]
+    return found
 
 
 def trouble(at: datetime | None = None) -> tuple[int, int]:

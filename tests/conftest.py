@@ -35,10 +35,49 @@ def pytest_configure(config: pytest.Config) -> None:
         _services.enter_context(running(Redis(settings.EMBEDDED)))
     django.setup()
     from django.conf import settings as configured
+    from django.db import connection
 
+    if name := os.environ.get("YADOPERA_TEST_DATABASE"):
+        connection.settings_dict["TEST"]["NAME"] = name
+    if schema := os.environ.get("YADOPERA_TEST_SCHEMA"):
+        stay_in(schema)
     # A password is made slow to guess: a quarter of a second for each account of each test.
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
     configured.PASSWORD_HASHERS = [quick, *configured.PASSWORD_HASHERS]
+
+
+def stay_in(schema: str) -> None:
+    """Have the tests write into `schema` of an existing database (tests/staging.py), and refuse to
+    begin where they would write elsewhere."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_schema(), %s::regclass = to_regclass('django_migrations')",
+            [f"{schema}.django_migrations"],
+        )
+        if cursor.fetchone() != (schema, True):
+            pytest.exit(f"The search path does not begin with {schema}.", returncode=1)
+    connection.close()
+    connection.settings_dict["TEST"]["NAME"] = connection.settings_dict["NAME"]
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb: bool) -> bool:
+    """A database that is not the tests' own is neither made nor dropped, whatever is asked for."""
+    return django_db_keepdb or "YADOPERA_TEST_SCHEMA" in os.environ
+
+
+@pytest.fixture(scope="session")
+def django_db_createdb(django_db_createdb: bool) -> bool:
+    return django_db_createdb and "YADOPERA_TEST_SCHEMA" not in os.environ
+
+
+@pytest.fixture
+def own_server() -> None:
+    """For tests that make and drop databases and roles: not where a staging site's are."""
+    if {"YADOPERA_TEST_DATABASE", "YADOPERA_TEST_SCHEMA"} & os.environ.keys():
+        pytest.skip("it makes roles and databases, on a server that is not the tests' own")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -22,6 +22,7 @@ from pydantic_core import from_json
 
 from chat.texts import say
 from facilities.models import AccessToken, User
+from yadopera import logs
 from yadopera.errors import DomainError, InvalidRequest
 from yadopera.languages import negotiate_language
 from yadopera.middleware import is_guest_api
@@ -195,5 +196,5 @@ def on_fault(request: HttpRequest, error: Exception) -> HttpResponse:
     """A fault of ours: the whole of it to the log, nothing of it to the caller."""
     if settings.DEBUG:
         raise error
-    logger.error("Fault in %s %s", request.method, request.path, exc_info=error)
+    logger.error("Fault in %s %s", request.method, logs.current().route, exc_info=error)
     return error_response(request, 500, code="SERVICE_UNAVAILABLE")

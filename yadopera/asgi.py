@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 from wsgiref.headers import Headers
 
@@ -12,15 +12,13 @@ from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
 from whitenoise import WhiteNoise
 
+from yadopera.access import App, Receive, Scope, Send, recorded
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
 # Tells the settings that many guests are answered at once, over a few connections kept open.
 os.environ.setdefault("YADOPERA_PROCESS", "web")
 
 HEALTH = "/api/v1/health"
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
 
 
 class BodyTooLarge(Exception):
@@ -88,19 +86,25 @@ class Application:
         if scope["type"] != "http":
             return  # no websockets and no lifespan hooks here
         if scope["path"] == HEALTH:
-            # A load balancer asks by address, not by one of the names in ALLOWED_HOSTS.
-            await send_json(send, 200, {"status": "ok"})
-            return
-        is_static = scope["path"].startswith(self.static_prefix)
-        try:
-            await (self.static if is_static else self.django)(
-                scope, self.limited(scope, receive), send
-            )
-        except BodyTooLarge:
-            # Django reads the whole body before it answers, so nothing has been sent yet.
-            await send_too_large(send)
+            await recorded(healthy, scope, receive, send, kind="health")
+        elif scope["path"].startswith(self.static_prefix):
+            await recorded(self.limited(self.static), scope, receive, send, kind="static")
+        else:
+            await recorded(self.limited(self.django), scope, receive, send)
 
-    def limited(self, scope: Scope, receive: Receive) -> Receive:
+    def limited(self, app: App) -> App:
+        """`app`, which refuses a body that is too large."""
+
+        async def limited_app(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, self.limit(scope, receive), send)
+            except BodyTooLarge:
+                # Django reads the whole body before it answers, so nothing has been sent yet.
+                await send_too_large(send)
+
+        return limited_app
+
+    def limit(self, scope: Scope, receive: Receive) -> Receive:
         """`receive`, which raises BodyTooLarge once the body is larger than its kind may be.
 
         It counts what arrives: a chunked body announces no length.
@@ -118,6 +122,11 @@ class Application:
             return message
 
         return receive_limited
+
+
+async def healthy(scope: Scope, receive: Receive, send: Send) -> None:
+    """A load balancer asks by address, not by one of the names in ALLOWED_HOSTS."""
+    await send_json(send, 200, {"status": "ok"})
 
 
 async def send_too_large(send: Send) -> None:

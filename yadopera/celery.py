@@ -2,11 +2,14 @@
 
 import os
 import time
+from typing import Any
 
 from celery import Celery, shared_task
 from celery.schedules import crontab
-from celery.signals import worker_ready
+from celery.signals import before_task_publish, task_postrun, task_prerun, worker_ready
 from django.core.cache import cache
+
+from yadopera import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
 
@@ -100,3 +103,33 @@ def heartbeat() -> None:
 def announce(**kwargs: object) -> None:
     """Beat sends its first heartbeat after one interval; a worker just started is alive before."""
     heartbeat.delay()
+
+
+# What a task belongs to, and how it went ----------------------------------------------------------
+
+#: When the task began that this process is at.
+_began = 0.0
+
+
+@before_task_publish.connect
+def hand_over(headers: dict[str, Any], **kwargs: object) -> None:
+    """The task's log lines carry the id of the request that started it."""
+    headers["request_id"] = logs.current().request_id
+
+
+@task_prerun.connect
+def take_over(task: Any, **kwargs: object) -> None:
+    global _began
+    _began = time.perf_counter()
+    started_by = task.request.get("request_id") or ""
+    logs.begin(logs.Work(request_id=started_by, task=task.name))
+
+
+@task_postrun.connect
+def note_end(task: Any, state: str | None, **kwargs: object) -> None:
+    from yadopera import metrics  # needs the settings, which name this module's neighbours
+
+    seconds = time.perf_counter() - _began
+    metrics.observe("task_seconds", seconds, task.name, (state or "unknown").lower())
+    metrics.flush()  # the process may be ended before a moment that is better
+    logs.begin(None)

@@ -22,6 +22,8 @@ from django.middleware import clickjacking, common, csrf, locale, security
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
+from yadopera import logs
+
 #: Staff sign in to these parts of the API; everything else under /api/ is the guests'.
 STAFF_API = ("/api/v1/admin/", "/api/v1/auth/")
 
@@ -84,6 +86,14 @@ class CSPMiddleware(Inline, csp.CSPMiddleware):
         return parts
 
 
+class RouteMiddleware(Inline):
+    """Tells the log which route it was, as soon as that is known."""
+
+    async def process_view(self, request: HttpRequest, *_view: Any) -> None:
+        if request.resolver_match:
+            logs.current().route = request.resolver_match.route
+
+
 class ErrorShapeMiddleware(Inline):
     """Gives the one error body that ninja makes without its handlers: a method not offered."""
 
@@ -129,8 +139,11 @@ class TimezoneMiddleware(StaffOnly):
             from facilities.models import Facility  # as above
 
             inns = Facility.objects.for_user(request.user)
-            if zone := inns.values_list("timezone", flat=True).first():
-                timezone.activate(ZoneInfo(zone))
+            found = list(inns.values_list("slug", "timezone")[:2])
+            if found:
+                timezone.activate(ZoneInfo(found[0][1]))
+            if len(found) == 1:
+                logs.note_facility(found[0][0])
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> Any:
         timezone.deactivate()

@@ -4,6 +4,7 @@ A bad value stops the start with one sentence that names the variable and what i
 the value itself is never printed, because it may hold a password.
 """
 
+import contextlib
 import os
 import secrets
 import sys
@@ -16,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
 from environs import Env, EnvError
 
-from yadopera import sidebar
+from yadopera import error_reports, sidebar
 from yadopera.database_url import parse_database_url
 from yadopera.embedded import Paths
 from yadopera.rate_limit import parse_rate
@@ -61,6 +62,9 @@ DEBUG = read(env.bool, "DEBUG", False, "true or false")
 PORT = read(env.int, "PORT", 8000, "a port number from 1 to 65535")
 if not 1 <= PORT <= 65535:
     raise ImproperlyConfigured("PORT must be a port number from 1 to 65535.")
+LOG_FORMAT = os.environ.get("LOG_FORMAT", "").strip() or "console"
+if LOG_FORMAT not in {"console", "json"}:
+    raise ImproperlyConfigured("LOG_FORMAT must be console or json.")
 if read(env.int, "WEB_CONCURRENCY", 2, "a number of web processes, 1 or more") < 1:
     raise ImproperlyConfigured("WEB_CONCURRENCY must be a number of web processes, 1 or more.")
 
@@ -100,6 +104,9 @@ else:
             "the same for web, worker and beat."
         )
     SECRET_KEY = generated_secret_key()
+
+#: The commit that runs, where the host says which.
+RELEASE = "".join(read_list("RENDER_GIT_COMMIT") or read_list("RAILWAY_GIT_COMMIT_SHA"))
 
 # Addresses --------------------------------------------------------------------------------------
 
@@ -210,6 +217,7 @@ MIDDLEWARE = [
     "yadopera.middleware.CSPMiddleware",
     "yadopera.middleware.XFrameOptionsMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "yadopera.middleware.RouteMiddleware",
     "yadopera.middleware.ErrorShapeMiddleware",
     "yadopera.middleware.NoNulMiddleware",
     "yadopera.middleware.SessionMiddleware",
@@ -354,8 +362,14 @@ if _email.hostname:
     # The port for submission (RFC 6409), where hosts want STARTTLS before a password.
     EMAIL_USE_TLS = not EMAIL_USE_SSL and EMAIL_PORT == 587
     EMAIL_TIMEOUT = 10
-else:
+elif LOG_FORMAT == "console":
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+else:
+    # Lines for machines hold no words of guests and no links that open something.
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = YADOPERA_HOME / "mail"
+    with contextlib.suppress(OSError):  # sending says so, then
+        EMAIL_FILE_PATH.mkdir(mode=0o700, parents=True, exist_ok=True)
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "").strip() or f"yadopera@{_public_host}"
 
 EMAIL_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ") or _public_host
@@ -418,20 +432,27 @@ STORAGES = {
     "staticfiles": {"BACKEND": "yadopera.storage.ModuleStaticFilesStorage"},
 }
 
+# Metrics and errors ------------------------------------------------------------------------------
+
+#: What Prometheus shows at /metrics; unset, there is no such page.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured("METRICS_TOKEN must be a random text of 16 characters or more.")
+#: Where faults are reported; unset, nowhere.
+SENTRY_DSN = read_url("SENTRY_DSN", "", {"http", "https"}, "https://key@sentry.example.com/1")
+SENTRY_ENVIRONMENT = os.environ.get("SENTRY_ENVIRONMENT", "").strip() or "production"
+
 # Logs -------------------------------------------------------------------------------------------
 
-_log_format = os.environ.get("LOG_FORMAT", "").strip() or "console"
-if _log_format not in {"console", "json"}:
-    raise ImproperlyConfigured("LOG_FORMAT must be console or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "console": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "console": {"()": "yadopera.logs.ConsoleFormatter", "with_words": DEBUG},
         "json": {"()": "yadopera.logs.JsonFormatter"},
     },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": _log_format}
+        "stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": LOG_FORMAT}
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
@@ -440,7 +461,12 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         # Every poster would say which shapes of letters it embeds.
         "fontTools": {"level": "WARNING"},
+        # What is refused has an access line already; a fault of ours comes with its trace.
+        "django.request": {"level": "ERROR"},
         # A stranger's probe is no incident of ours.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
+
+if SENTRY_DSN:
+    error_reports.begin(SENTRY_DSN, environment=SENTRY_ENVIRONMENT, release=RELEASE)

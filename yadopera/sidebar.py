@@ -32,6 +32,10 @@ def for_owners(request: HttpRequest) -> bool:
     return may(request, Right.OWN)
 
 
+def for_operators(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
 def in_inbox(request: HttpRequest) -> bool:
     """Whether a page of conversations is open; other pages have addresses below theirs."""
     return is_below(request, "admin:chat_conversation_changelist", "try/", "low-rated/")
@@ -184,6 +188,12 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     item(_("Users"), "group", "facilities_user"),
+                    {
+                        "title": _("Health"),
+                        "icon": "monitor_heart",
+                        "link": reverse_lazy("health_page"),
+                        "permission": for_operators,
+                    },
                 ],
             },
         ],

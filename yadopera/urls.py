@@ -8,6 +8,7 @@ from facilities.views import Choose, Chosen, Sent
 from nightqueue.views import acknowledge, setup, setup_of
 from yadopera import views
 from yadopera.api import api
+from yadopera.health_page import health_page
 
 handler400 = views.bad_request
 handler403 = views.forbidden
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("docs", views.docs, name="docs"),
     path("openapi.json", views.openapi, name="openapi"),
+    path("metrics", views.metrics, name="metrics"),
     path("api/v1/health", views.health, name="health"),
     path("api/v1/ready", views.ready, name="ready"),
     path("api/v1/", api.urls),
@@ -47,6 +49,7 @@ urlpatterns = [
     path("admin/help/<slug:name>/", admin.site.admin_view(views.help_page), name="help_page"),
     path("admin/setup/", admin.site.admin_view(setup), name="setup"),
     path("admin/setup/<slug:slug>/", admin.site.admin_view(setup_of), name="setup_of"),
+    path("admin/health/", admin.site.admin_view(health_page), name="health_page"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("f/", include("chat.urls")),

@@ -4,14 +4,17 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from facilities import account
 from facilities.views import Forgotten, Invitation, SignIn, SignInCode, waiting_user
@@ -20,6 +23,7 @@ from yadopera.errors import DomainError, RateLimited
 from yadopera.health import check_readiness
 from yadopera.help import find_help
 from yadopera.manual import CONTENTS, LANGUAGES, load_manual
+from yadopera.metrics import exposition
 from yadopera.rate_limit import enforce
 
 GREETING = {"message": "やどぺら API v0.3", "status": "ok"}
@@ -62,6 +66,18 @@ def ready(request: HttpRequest) -> HttpResponse:
     all_well, parts = check_readiness()
     body = {"status": "ok" if all_well else "unavailable", **parts}
     return JsonResponse(body, status=200 if all_well else 503)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What Prometheus asks for; without METRICS_TOKEN there is no such page."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    offered = request.headers.get("Authorization", "").encode()
+    if not constant_time_compare(offered, f"Bearer {settings.METRICS_TOKEN}".encode()):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
 View = Callable[[HttpRequest], HttpResponseBase]

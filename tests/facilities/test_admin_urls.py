@@ -116,6 +116,7 @@ OTHERS = {
     "admin:chat_conversation_low_rated": Page(ANYBODY),
     "admin:chat_conversation_low_rated_faq": Page(IN_THE_INN, of(Faq)),
     "admin:chat_conversation_low_rated_act": Page(DONE_IN_THE_INN, of(Faq), {"action": "ignore"}),
+    "health_page": Page((403, 403, 200, 403)),
     "account": Page(ANYBODY),
     "second_factor": Page(ANYBODY),
     "backup_codes": Page((302, 302, 302, 302)),
@@ -291,7 +292,8 @@ def test_the_sidebar_shows_what_the_role_may_open(inn, request, who):
         assert client.get(link, follow=True).status_code == 200
     for model in ("nightqueue_channel", "facilities_membership", "facilities_auditevent"):
         assert (reverse(f"admin:{model}_changelist") in links) == (who != "taro")
-    assert (reverse("admin:facilities_user_changelist") in links) == (who == "operator")
+    for name in ("admin:facilities_user_changelist", "health_page"):
+        assert (reverse(name) in links) == (who == "operator")
 
 
 def test_whoever_works_nowhere_any_more_sees_nothing(inn, taro):

@@ -10,7 +10,7 @@ from faq import pgvector
 
 
 @pytest.fixture
-def bare(db, request):
+def bare(own_server, db, request):
     """A connection to a database without pgvector, as a role with the rights of `request.param`."""
     settings = connection.settings_dict
     server = connection.get_connection_params() | {"dbname": "postgres"}

@@ -52,6 +52,8 @@ def manage(*arguments, **environment):
         ("CORS_ALLOWED_ORIGINS", "https://a.example.com/path"),
         ("EMAIL_URL", "mail.example.com"),
         ("LOG_FORMAT", "xml"),
+        ("METRICS_TOKEN", "short"),
+        ("SENTRY_DSN", "sentry.example.com"),
         ("RATE_LIMIT_CHAT", "60"),
         ("RATE_LIMIT_CHAT", "many/m"),
         ("RATE_LIMIT_MODEL", "2000"),
@@ -155,6 +157,7 @@ def test_env_example_names_every_setting():
     assert {"SECRET_KEY", "DEBUG", "PORT", "REDIS_URL", "EMAIL_URL", "CORS_ALLOWED_ORIGINS"} < read
     # Set by the hosts of that name and by yadopera/asgi.py, not by people.
     read -= {"RENDER_EXTERNAL_HOSTNAME", "RAILWAY_PUBLIC_DOMAIN", "YADOPERA_PROCESS"}
+    read -= {"RENDER_GIT_COMMIT", "RAILWAY_GIT_COMMIT_SHA"}
     assert read - named == set()
 
 

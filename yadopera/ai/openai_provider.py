@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -11,6 +12,7 @@ import httpx2
 import openai
 from django.conf import settings
 
+from yadopera import metrics
 from yadopera.ai import (
     EMBEDDING_DIMENSIONS,
     Prompt,
@@ -46,7 +48,7 @@ class OpenAIProvider:
         return self._clients[loop]
 
     async def embed(self, texts: Sequence[str], *, timeout_seconds: float) -> list[list[float]]:
-        with translated_errors():
+        with measured("embed"), translated_errors():
             result = await self._client().embeddings.create(
                 model=self.embedding_model,
                 input=list(texts),
@@ -72,7 +74,7 @@ class OpenAIProvider:
             "timeout": patience(timeout_seconds),
         }
         completions = self._client().chat.completions
-        with translated_errors():
+        with measured("answer"), translated_errors():
             if not stream:
                 whole = await completions.create(**request)
                 yield whole.choices[0].message.content or ""
@@ -104,6 +106,27 @@ def fitted(vector: list[float]) -> list[float]:
     if abs(length - 1) > UNIT_TOLERANCE:
         vector = [number / length for number in vector]
     return vector + [0.0] * (EMBEDDING_DIMENSIONS - len(vector))
+
+
+@contextmanager
+def measured(work: str) -> Iterator[None]:
+    """Counts a call and the time it took, with what came of it."""
+    started = time.perf_counter()
+    outcome = "broken_off"  # by the caller, whose time was up or who had heard enough
+    try:
+        yield
+        outcome = "ok"
+    except ProviderUnavailable:
+        outcome = "unavailable"
+        raise
+    except ProviderNonsense:
+        outcome = "nonsense"
+        raise
+    except ProviderError:
+        outcome = "refused"
+        raise
+    finally:
+        metrics.observe("provider_seconds", time.perf_counter() - started, work, outcome)
 
 
 @contextmanager
