@@ -436,8 +436,8 @@ STORAGES = {
 
 #: What Prometheus shows at /metrics; unset, there is no such page.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
-if METRICS_TOKEN and len(METRICS_TOKEN) < 16:
-    raise ImproperlyConfigured("METRICS_TOKEN must be a random text of 16 characters or more.")
+if METRICS_TOKEN:
+    refuse_weak("METRICS_TOKEN", METRICS_TOKEN, shortest=16)
 #: Where faults are reported; unset, nowhere.
 SENTRY_DSN = read_url("SENTRY_DSN", "", {"http", "https"}, "https://key@sentry.example.com/1")
 SENTRY_ENVIRONMENT = os.environ.get("SENTRY_ENVIRONMENT", "").strip() or "production"
