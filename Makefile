@@ -40,8 +40,10 @@ run: $(VENV)/.installed ## everything on this machine: web, worker, beat, databa
 # for most of their time, and one processor alone would take a quarter of an hour for the others.
 DESK := tests/facilities tests/nightqueue tests/yadopera
 BROWSER := tests/live/browser
+TRAINED := $(CURDIR)/.yadopera/trained
 test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, Redis and Celery worker
-	@mkdir -p .yadopera
+	@# What reads questions is trained once for all of them, and lent by tests/conftest.py.
+	@YADOPERA_HOME=$(TRAINED) $(BIN)/python manage.py build
 	@# Each with a folder for temporary files, too: pytest closes the one they would share when it begins.
 	@run() { part=$$1; shift; folder=$$(mktemp -d); \
 		YADOPERA_TEST_HOME=$(CURDIR)/.yadopera/test-$$part PYTEST_DEBUG_TEMPROOT=$$folder \
@@ -91,8 +93,10 @@ eval: $(VENV)/.installed ## answer an evaluation set and print its scores: make 
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py evaluate $(DIR)
 
-bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.md, now: half an hour
+bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.md, now: forty minutes
 	@$(BIN)/python -m tests.bench
+	@echo
+	@$(BIN)/python -m tests.bench_load
 	@echo
 	@$(BIN)/python -m tests.bench_search
 	@echo
@@ -105,7 +109,7 @@ bench: $(VENV)/.installed-dev browser ## measure the tables of docs/performance.
 learn: $(VENV)/.installed-dev ## simulate months at an inn that learns, print and draw them (docs/learning.md): four minutes
 	@$(BIN)/python -m tests.learn
 
-chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): six minutes
+chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/reliability.md): a quarter of an hour
 	@$(BIN)/python -m tests.chaos
 
 screenshots: $(VENV)/.installed-dev browser ## take the pictures of README.md anew

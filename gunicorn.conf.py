@@ -1,6 +1,7 @@
 """The web process."""
 
 import os
+import resource
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -13,8 +14,12 @@ preload_app = True
 # A host names the PORT on which it looks for us; without one this is somebody's own machine.
 bind = f"0.0.0.0:{os.environ['PORT']}" if os.environ.get("PORT") else "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-# Open event streams count as connections.
-worker_connections = 5000
+# Each open event stream is a file, and many systems allow 1,024 unless asked. How many requests a
+# process holds open is decided in yadopera/asgi.py: this worker class knows no limit of its own.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_files = 10_000 if _hard == resource.RLIM_INFINITY else min(_hard, 10_000)
+if resource.RLIM_INFINITY != _soft < _files:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _hard))
 # A restart waits this long for answers under way; a host kills after 30 s.
 graceful_timeout = 20
 keepalive = 5

@@ -1,6 +1,8 @@
 """The guest API. No login: the facility comes from the guest's link, he from his session id."""
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -15,20 +17,30 @@ from chat import checks, schemas, services, sessions
 from chat.live import switchboard
 from chat.models import SESSION_LIFE, Conversation, SessionToken
 from chat.retention import delete_conversation
+from chat.safety import find_emergency
 from chat.texts import say
 from facilities.models import Facility
 from facilities.qr import data_url, qr_svg, wifi_text
 from facilities.schemas import MAX_ID, DoneOut, LanguageCode, RowIdText, Text
 from faq.services import shown_faqs, top_questions
-from yadopera.errors import NotFound
+from yadopera.errors import Crowded, NotFound
 from yadopera.languages import negotiate_language
 from yadopera.rate_limit import client_address, enforce, enforce_each, one_caller
-from yadopera.steps import run_step
-from yadopera.streams import HEARTBEAT, Event, event_stream, keep_running
+from yadopera.steps import run_step, waited_seconds
+from yadopera.streams import HEARTBEAT, Event, event_stream, keep_running, under_way
 
 router = Router(tags=["guest"])
 
 HEARTBEAT_SECONDS = 15
+#: How often a stream that hears of nothing looks all the same; 5,000 of them do so side by side.
+LOOK_SECONDS = 120
+#: So many answers a web process gives at once in some six seconds, the model's time included. Two
+#: hundred who ask at the same moment find room in two, however unevenly they share them.
+MOST_AT_ONCE = 160
+#: A question takes three steps, so from here on its answer takes longer than a guest waits.
+CROWDED_SECONDS = 1.5
+#: They come back spread over this time, not all together.
+COME_BACK_SECONDS = (20, 40)
 #: Sent at once, for the headers leave with the first piece; how soon to come back, in ms.
 OPENING = "retry: 2000\n\n"
 
@@ -114,6 +126,7 @@ async def post_chat(
 
     Keep the `session_id` of the answer for the next question: it may be a new one.
     """
+    refuse_when_crowded(payload)
     asked = await run_step(take_question, request, payload)
     # A guest who goes away does not lose his answer: it is stored all the same.
     turn = await asyncio.shield(keep_running(services.finish_turn(asked)))
@@ -131,10 +144,29 @@ async def post_chat_stream(request: HttpRequest, payload: schemas.ChatIn) -> Str
     `POST /chat`, or `event: error` with the error body. What `done` says counts: it differs from
     the pieces when the AI fails half-way.
     """
+    refuse_when_crowded(payload)
     asked = await run_step(take_question, request, payload)
     response = event_stream(request, answer_events(asked))
     remember_session(response, asked.conversation)
     return response
+
+
+def is_crowded() -> bool:
+    """Whether the answer to another question would come too late anyway."""
+    return under_way() >= MOST_AT_ONCE or waited_seconds() > CROWDED_SECONDS
+
+
+def come_back_seconds() -> int:
+    return random.randint(*COME_BACK_SECONDS)  # noqa: S311  # nosec B311  # no secret
+
+
+def refuse_when_crowded(payload: schemas.ChatIn) -> None:
+    """Raises Crowded before anything is stored. Who tells of danger is always heard.
+
+    `yadopera.asgi` refuses most of them at a tenth of the cost; these came in between.
+    """
+    if is_crowded() and not find_emergency(payload.message):
+        raise Crowded(retry_after_seconds=come_back_seconds())
 
 
 async def answer_events(
@@ -305,6 +337,7 @@ async def message_events(conversation_id: int, after: int) -> AsyncIterator[Even
         yield OPENING
         while True:
             news.clear()
+            looked_at = time.monotonic()
             messages = await run_step(services.news_of, conversation_id, after)
             if messages is None:
                 return
@@ -312,10 +345,12 @@ async def message_events(conversation_id: int, after: int) -> AsyncIterator[Even
                 after = message.pk
                 data = schemas.StoredMessageOut.from_orm(message).model_dump(mode="json")
                 yield Event("message", data, id=message.pk)
-            try:
-                await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
-            except TimeoutError:
-                yield HEARTBEAT
+            while time.monotonic() < looked_at + LOOK_SECONDS:
+                try:
+                    await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
+                    break
+                except TimeoutError:
+                    yield HEARTBEAT
 
 
 @router.post("/chat/feedback", response=schemas.FeedbackOut, auth=None)

@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from chat.live import announce
 from chat.models import Conversation, ConversationQuerySet, GuestFeedback
 from facilities.models import Facility
 from faq import suggestions, wordings
@@ -22,6 +23,7 @@ BATCH: Final = 200
 def delete_conversation(conversation: Conversation) -> None:
     """At once, with everything that was said on every device; votes stay, without a text."""
     delete([conversation.pk])
+    announce(conversation)  # whose streams end
 
 
 def expired_by(at: datetime) -> Iterator[tuple[Facility, ConversationQuerySet]]:

@@ -36,6 +36,7 @@ from facilities.models import Facility, SiteKey
 from faq.models import Faq
 from faq.understanding import load_reader
 from yadopera import metrics
+from yadopera.ai import get_provider
 from yadopera.errors import Forbidden, NotFound, RateLimited
 from yadopera.logs import note_facility
 from yadopera.rate_limit import enforce_each
@@ -57,6 +58,7 @@ def warm_up() -> None:
     find_emergency("warm up")
     likeliest_danger("warm up")
     load_reader()
+    get_provider()  # its client's modules
 
 
 @dataclass(frozen=True)

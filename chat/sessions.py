@@ -150,6 +150,7 @@ def link_device(*, facility: Facility, code: str, session_id: str) -> Conversati
         language=primary.language,
     )
     announce(primary)
+    announce(device)  # whose streams end: there is nothing in it any more
     return primary
 
 

@@ -50,9 +50,12 @@ UNSURE = "would room {n} suit a saxophone quartet that rehearses number {n} of o
 class Client:
     """One caller over one kept connection. Little of the two cores goes into it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, headers: dict[str, str] | None = None) -> None:
         self.port = port
+        self.sent = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        #: Of the last answer, their names in small letters.
+        self.headers: dict[str, str] = {}
 
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, bytes, float]:
         """(status, body, seconds)."""
@@ -63,13 +66,18 @@ class Client:
         data = json.dumps(body).encode() if body is not None else b""
         writer.write(
             f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(data)}\r\n\r\n".encode()
+            f"Content-Length: {len(data)}\r\n{self.sent}\r\n".encode()
             + data
         )
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(head.split("content-length: ")[1].split("\r\n")[0])
-        answer = await reader.readexactly(length)
-        return int(head.split()[1]), answer, time.perf_counter() - started
+        status, *lines = head.splitlines()
+        self.headers = dict(line.split(": ", 1) for line in lines if line)
+        answer = await reader.readexactly(int(self.headers["content-length"]))
+        return int(status.split()[1]), answer, time.perf_counter() - started
+
+    def close(self) -> None:
+        if self.streams:
+            self.streams[1].close()
 
 
 class Bench:

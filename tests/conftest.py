@@ -9,6 +9,8 @@ import pytest
 import time_machine
 from asgiref.sync import async_to_sync
 
+from tests.trained import lend_trained_models
+
 # The tests' own home, so that they never touch the data of a `make run`. Set before Django reads
 # its settings; the folder stays, so that the next test run need not create a database cluster.
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +23,9 @@ os.environ.setdefault(
 )
 
 _services = contextlib.ExitStack()
+
+# `make test` has them trained once for all of its parts.
+lend_trained_models(Path(os.environ["YADOPERA_HOME"]), ROOT / ".yadopera" / "trained")
 
 
 def pytest_configure(config: pytest.Config) -> None:

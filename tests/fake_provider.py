@@ -165,7 +165,10 @@ def bag_of_words(text: str, dimensions: int) -> list[float]:
 
 
 def first_faq(messages: list[dict[str, str]]) -> dict[str, Any]:
-    material = json.loads(messages[1]["content"])
+    try:
+        material = json.loads(messages[1]["content"])
+    except ValueError:  # no guest's question, but a text to translate
+        material = {"faqs": []}
     if not material["faqs"]:
         return {"can_answer": False, "used": [], "answer": ""}
     faq = material["faqs"][0]

@@ -37,6 +37,7 @@ from honcho.environ import parse_procfile
 
 from tests.live.conftest import ROOT, free_port
 from tests.switch import Switch, make_certificate
+from tests.trained import TRAINED
 from yadopera.checklist import Failed, outcome_of
 
 HOST = "localhost"
@@ -49,8 +50,6 @@ FORMS = {
     "postgresql+psycopg2": "?sslmode=prefer",
     "postgresql+psycopg": "?sslmode=disable&connect_timeout=5",
 }
-#: What a build trains.
-TRAINED = ("understanding-*", "alarm-*")
 START_SECONDS = 90
 #: A host kills what has not ended by then.
 DRAIN_SECONDS = 30

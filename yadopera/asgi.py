@@ -1,6 +1,5 @@
 """The web process: Django, its static files, and a limit on what is read from a caller."""
 
-import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -13,26 +12,19 @@ from django.db import close_old_connections, reset_queries
 from whitenoise import WhiteNoise
 
 from yadopera.access import App, Receive, Scope, Send, recorded
+from yadopera.door import Door, given_back, read_body, send_full, tells_of_danger
+from yadopera.responses import own_headers, send_error, send_json
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
 # Tells the settings that many guests are answered at once, over a few connections kept open.
 os.environ.setdefault("YADOPERA_PROCESS", "web")
 
 HEALTH = "/api/v1/health"
+QUESTIONS = {"/api/v1/chat", "/api/v1/chat/stream"}
 
 
 class BodyTooLarge(Exception):
     pass
-
-
-def own_headers() -> dict[str, str]:
-    """Of responses that Django has no part in; its middleware gives its own these and more."""
-    from django.conf import settings  # importable only once Django is set up
-
-    headers = {"X-Content-Type-Options": "nosniff"}
-    if settings.SECURE_HSTS_SECONDS:
-        headers["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
-    return headers
 
 
 def add_own_headers(headers: Headers, path: str, url: str) -> None:
@@ -67,6 +59,7 @@ class Application:
         # Importable only once Django is set up.
         from django.conf import settings
 
+        from chat.api import come_back_seconds, is_crowded
         from chat.services import warm_up
         from yadopera.steps import use_threads
 
@@ -78,7 +71,10 @@ class Application:
         # As many as there are connections to borrow; more would only wait for one.
         use_threads(settings.STEP_THREADS)
         self.static_prefix = settings.STATIC_URL
-        self.static = static_application(settings.STATIC_ROOT, settings.STATIC_URL)
+        static = static_application(settings.STATIC_ROOT, settings.STATIC_URL)
+        self.files = self.limited(static)
+        self.pages = Door(self.limited(self.answer))
+        self.is_crowded, self.come_back_seconds = is_crowded, come_back_seconds
         self.max_json_bytes = settings.MAX_JSON_BYTES
         self.max_body_bytes = settings.MAX_BODY_BYTES
 
@@ -88,9 +84,19 @@ class Application:
         if scope["path"] == HEALTH:
             await recorded(healthy, scope, receive, send, kind="health")
         elif scope["path"].startswith(self.static_prefix):
-            await recorded(self.limited(self.static), scope, receive, send, kind="static")
+            await recorded(self.files, scope, receive, send, kind="static")
         else:
-            await recorded(self.limited(self.django), scope, receive, send)
+            await recorded(self.pages, scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Django, but for questions beyond what can be answered in time."""
+        if scope["path"] in QUESTIONS and self.is_crowded():
+            body = await read_body(receive)
+            if not tells_of_danger(body):
+                await send_full(scope, send, self.come_back_seconds())
+                return
+            receive = given_back(body, receive)
+        await self.django(scope, receive, send)
 
     def limited(self, app: App) -> App:
         """`app`, which refuses a body that is too large."""
@@ -130,21 +136,7 @@ async def healthy(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def send_too_large(send: Send) -> None:
-    message = "The request is too large."
-    body = {
-        "error": {"code": "PAYLOAD_TOO_LARGE", "message": message, "details": {}},
-        "detail": message,
-    }
-    await send_json(send, 413, body, (b"connection", b"close"))
-
-
-async def send_json(send: Send, status: int, body: Any, *headers: tuple[bytes, bytes]) -> None:
-    content_type = (b"content-type", b"application/json; charset=utf-8")
-    fresh = (b"cache-control", b"no-store")
-    own = [(name.lower().encode(), value.encode()) for name, value in own_headers().items()]
-    start = {"type": "http.response.start", "status": status}
-    await send({**start, "headers": [content_type, fresh, *own, *headers]})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+    await send_error(send, 413, "PAYLOAD_TOO_LARGE", "The request is too large.")
 
 
 application = Application()

@@ -55,3 +55,11 @@ class RateLimited(DomainError):
 class ServiceUnavailable(DomainError):
     status = 503
     code = "SERVICE_UNAVAILABLE"
+
+
+class Crowded(ServiceUnavailable):
+    """More is asked than can be answered in time."""
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__("too much is asked at once")
+        self.retry_after_seconds = retry_after_seconds

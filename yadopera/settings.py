@@ -329,6 +329,7 @@ CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_WORKER_CONCURRENCY = read(env.int, "CELERY_CONCURRENCY", 2, "a number of processes")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "yadopera.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(YADOPERA_HOME / "celerybeat-schedule")
 
 # The AI provider --------------------------------------------------------------------------------

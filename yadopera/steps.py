@@ -7,6 +7,7 @@ the model holds none. In a web process the steps of all guests share a few threa
 import asyncio
 import contextvars
 import functools
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -18,6 +19,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _threads: ThreadPoolExecutor | None = None
+#: When each step came that waits for a thread, the next one first.
+_waiting: dict[object, float] = {}
 
 
 def use_threads(count: int) -> None:
@@ -33,7 +36,28 @@ async def run_step(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
     if _threads is None:
         return await sync_to_async(bound, thread_sensitive=True)()
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_threads, context.run, bound)
+    step_itself = object()
+    _waiting[step_itself] = time.monotonic()
+    try:
+        return await asyncio.get_running_loop().run_in_executor(
+            _threads, _begin, step_itself, context, bound
+        )
+    finally:
+        _waiting.pop(step_itself, None)  # it never began when its guest went away first
+
+
+def waited_seconds() -> float:
+    """How long the next step has been waiting for a thread: what a step that comes now can expect
+    at the least."""
+    try:
+        return time.monotonic() - next(iter(_waiting.values()))
+    except (StopIteration, RuntimeError):  # there is none, or a thread has just taken it
+        return 0.0
+
+
+def _begin(step_itself: object, context: contextvars.Context, bound: Callable[[], R]) -> R:
+    _waiting.pop(step_itself, None)
+    return context.run(bound)
 
 
 def _returning_its_connection(step: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

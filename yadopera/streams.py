@@ -39,6 +39,11 @@ def keep_running(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return task
 
 
+def under_way() -> int:
+    """How many such tasks are not done."""
+    return len(_running)
+
+
 def _finished(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     if not task.cancelled():

@@ -17,6 +17,7 @@ from django_redis import get_redis_connection
 from chat.api import OPENING, message_events
 from chat.live import TOPIC, Switchboard
 from chat.models import Conversation, Escalation, GuestFeedback, Message
+from chat.services import news_of
 from facilities.qr import data_url, qr_svg, wifi_text
 from faq.models import Faq, FaqTranslation
 from tests.conftest import Guest
@@ -577,6 +578,26 @@ def test_a_call_for_staff_appears_on_the_guests_other_devices(guest, announced):
     woken = announced(lambda: guest.post("/chat/escalate", **call))
 
     assert woken == [Conversation.objects.get().pk]
+
+
+def test_a_conversation_that_is_deleted_wakes_its_streams_which_end(guest, announced):
+    guest.ask("hello")
+    conversation = Conversation.objects.get().pk
+    url = f"/api/v1/chat/history/{guest.session_id}"
+
+    assert announced(lambda: guest.client.delete(url)) == [conversation]
+    assert news_of(conversation, after=0) is None
+
+
+def test_so_does_one_that_has_joined_another(guest, sakura, announced):
+    guest.ask("hello")
+    tablet = Guest(sakura)
+    tablet.ask("hello")
+    code = code_of(guest)["token"]
+
+    woken = announced(lambda: link(tablet, code, tablet.session_id))
+
+    assert {*woken} == {*Conversation.objects.values_list("pk", flat=True)}
 
 
 def streamed(guest, after, count):

@@ -4,7 +4,6 @@ import ipaddress
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.trained import lend_trained_models
+
 ROOT = Path(__file__).resolve().parents[2]
 READY = "Yadopera is ready"
 START_SECONDS = 90
@@ -26,7 +27,7 @@ class Run:
 
     def __init__(self, home, port=None, **environment):
         self.home = Path(home)
-        lend_trained_models(self.home)
+        lend_trained_models(self.home, Path(os.environ.get("YADOPERA_HOME", "")))
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.home.parent / f"run-{time.monotonic_ns()}.log"
@@ -99,14 +100,6 @@ class Run:
 
     def site_key(self):
         return re.search(r"&k=(\S+)", self.output())[1]
-
-
-def lend_trained_models(home):
-    """What the first process of a home trains is the same in every home; it takes 20 seconds."""
-    home.mkdir(parents=True, exist_ok=True)
-    for name in ("understanding-*", "alarm-*"):
-        for trained in Path(os.environ.get("YADOPERA_HOME", "")).glob(name):
-            shutil.copy(trained, home / trained.name)
 
 
 def free_port():

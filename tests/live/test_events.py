@@ -154,7 +154,7 @@ def test_500_open_streams_hold_neither_a_thread_nor_a_database_connection(live, 
         stream = socket.create_connection(("127.0.0.1", live.port), timeout=10)
         stream.sendall(
             f"GET /api/v1/chat/events/{sessions[number % 5]} HTTP/1.1\r\nHost: localhost\r\n"
-            f"X-Forwarded-For: 2001:db8::{number:x}\r\n\r\n".encode()
+            f"X-Forwarded-For: 2001:db8:0:{number:x}::1\r\n\r\n".encode()
         )
         streams.append(stream)
     for stream in streams:

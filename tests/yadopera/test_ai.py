@@ -180,6 +180,19 @@ def test_an_outage_is_dated_from_its_first_failure_and_ends_with_an_answer(provi
     assert outage.current_outage() is None
 
 
+def test_a_failure_and_an_answer_at_the_same_moment_do_no_harm(provider, monkeypatch):
+    remember = outage.shared_memory.remember
+
+    def heard_meanwhile(*args, **kwargs):
+        remember(*args, **kwargs)
+        outage.note_success()  # by another thread
+
+    monkeypatch.setattr(outage.shared_memory, "remember", heard_meanwhile)
+
+    assert outage.note_failure("it did not answer in time").failures == 1
+    assert outage.may_call()
+
+
 def test_without_redis_a_process_remembers_for_itself(provider, monkeypatch):
     monkeypatch.setattr("yadopera.shared_memory._back_at", time.monotonic() + 60)
 

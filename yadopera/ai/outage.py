@@ -17,7 +17,8 @@ from yadopera import shared_memory
 logger = logging.getLogger(__name__)
 
 FAILURES: Final = 2
-PAUSE_SECONDS: Final = 20
+#: Guests have the model back so soon after its return; so often one of them waits for it in vain.
+PAUSE_SECONDS: Final = 5
 #: An outage that nobody noticed going on for this long is over.
 FORGOTTEN_AFTER_SECONDS: Final = 6 * 60 * 60
 _KEY: Final = "ai-outage"
@@ -66,16 +67,17 @@ def may_call() -> bool:
 def note_failure(problem: str) -> Outage:
     global _here
     before = current_outage()
-    _here = Outage(
+    # Kept by a name of its own: another thread may hear an answer at any moment.
+    _here = failing = Outage(
         since=before.since if before else timezone.now().isoformat(timespec="seconds"),
         problem=problem,
         failures=before.failures + 1 if before else 1,
     )
-    shared_memory.remember(_KEY, asdict(_here), seconds=FORGOTTEN_AFTER_SECONDS)
-    if _here.failures == FAILURES:
+    shared_memory.remember(_KEY, asdict(failing), seconds=FORGOTTEN_AFTER_SECONDS)
+    if failing.failures == FAILURES:
         shared_memory.claim(_TRIAL, seconds=PAUSE_SECONDS)
-    logger.warning("The AI provider failed: %s.", _here)
-    return _here
+    logger.warning("The AI provider failed: %s.", failing)
+    return failing
 
 
 def note_success() -> None:

@@ -130,7 +130,8 @@ function fail(id, text, error) {
   }
   if (error.status >= 500) {
     sayOnce("went_wrong");
-    return wait((item) => thread.note(item, say("went_wrong"), " ", again()));
+    const pause = error.retryAfterSeconds * 1000;
+    return wait((item) => thread.note(item, say("went_wrong"), " ", again()), pause);
   }
   refuse(id, text, error);
   return true;
