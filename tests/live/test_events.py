@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from chat.api import LOOK_SECONDS
 from tests.live.conftest import ROOT, address_of_its_own
 from yadopera.embedded import Paths
 
@@ -169,6 +170,7 @@ def test_500_open_streams_hold_neither_a_thread_nor_a_database_connection(live, 
         heard = b""
         while b"to all of you" not in heard:
             heard += stream.recv(4096)
-    assert time.monotonic() - started < 5
+    # Told at once, and not found when they looked by themselves; the machine may be busy.
+    assert time.monotonic() - started < LOOK_SECONDS / 4
     for stream in streams:
         stream.close()
