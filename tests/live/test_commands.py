@@ -183,6 +183,7 @@ def test_an_older_deployments_database_url_migrates_and_serves(db):
         "SECRET_KEY": os.environ["SECRET_KEY"],
         "DATABASE_URL": url,
         "REDIS_URL": settings.REDIS_URL,
+        "YADOPERA_HOME": str(settings.YADOPERA_HOME),
     }
 
     def manage(*arguments):
