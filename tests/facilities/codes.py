@@ -12,7 +12,9 @@ DOTS_AN_INCH = 200
 
 
 def read_codes(picture):
-    return [code.text for code in zxingcpp.read_barcodes(picture.convert("L"))]
+    # Of other kinds it sees one now and then in the pattern of a QR code.
+    found = zxingcpp.read_barcodes(picture.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+    return [code.text for code in found]
 
 
 def read_png(content):

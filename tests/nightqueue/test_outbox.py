@@ -343,7 +343,7 @@ def test_no_fault_tells_a_secret_to_row_or_log(guest, awake, web, caplog, monkey
 
 def test_a_receiver_that_hangs_holds_up_nobody(guest, awake, web, monkeypatch):
     """The others are sent, and known to be sent, before it has run into its time-out."""
-    monkeypatch.setattr(senders, "TIMEOUT_SECONDS", 1.5)
+    monkeypatch.setattr(senders, "TIMEOUT_SECONDS", 5)
     web.hanging = {"/hangs"}
     channel(awake, web, "/hangs")
     for number in range(20):
@@ -354,7 +354,7 @@ def test_a_receiver_that_hangs_holds_up_nobody(guest, awake, web, monkeypatch):
 
     sent = Delivery.objects.filter(state="sent")
     assert sent.count() == 20
-    assert max(sent.values_list("sent_at", flat=True)) - began < timedelta(seconds=1.4)
+    assert max(sent.values_list("sent_at", flat=True)) - began < timedelta(seconds=4.9)
     hanging = Delivery.objects.exclude(state="sent").get()
     assert (hanging.state, hanging.attempts) == ("pending", 1)
     assert "does not answer" in hanging.last_error
