@@ -51,7 +51,7 @@ HOURS: Final = (7, 8, 9, 10, 12, 14, 15, 15, 16, 16, 17, 17, 18, 18, 19, 20, 21,
 #: staff then.
 THANK, OBJECT, CALL = 0.12, 0.35, 0.3
 #: Staff have time for so many suggestions a morning.
-A_MORNING: Final = 10
+A_MORNING: Final = 3
 #: What they reply to what nobody knows.
 UNKNOWN: Final = "申し訳ございませんが、こちらではわかりかねます。"
 
