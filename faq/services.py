@@ -375,13 +375,24 @@ def note_votes(facility: Facility, faq_id: int, *, confirmed_by: int, disputed_b
 def note_endings(facility: Facility, counts: Mapping[int, tuple[int, int]]) -> int:
     """Keep how guests left the FAQs, id -> (content, unhelped); it weighs in their confidence. A
     FAQ that is not in `counts` has none. Returns how many changed."""
+    return note_counts(
+        Faq.objects.for_facility(facility), counts, ("left_content", "left_unhelped")
+    )
+
+
+def note_counts(
+    rows: OwnedQuerySet[Any], counts: Mapping[int, tuple[int, int]], fields: tuple[str, str]
+) -> int:
+    """Keep two numbers of each of `rows`, id -> (the first field's, the second's); 0 of one that is
+    not in `counts`. Returns how many changed."""
     changed = []
-    for faq in Faq.objects.for_facility(facility).only("left_content", "left_unhelped"):
-        known = faq.left_content, faq.left_unhelped
-        faq.left_content, faq.left_unhelped = counts.get(faq.pk, (0, 0))
-        if known != (faq.left_content, faq.left_unhelped):
-            changed.append(faq)
-    Faq.objects.bulk_update(changed, ["left_content", "left_unhelped"], batch_size=BATCH)
+    for row in rows.only(*fields):
+        known = tuple(getattr(row, field) for field in fields)
+        for field, number in zip(fields, counts.get(row.pk, (0, 0)), strict=True):
+            setattr(row, field, number)
+        if known != tuple(getattr(row, field) for field in fields):
+            changed.append(row)
+    rows.bulk_update(changed, fields, batch_size=BATCH)
     return len(changed)
 
 

@@ -32,7 +32,7 @@ from faq.models import (
     OfferedWording,
 )
 from faq.reviews import is_impersonal
-from faq.services import BATCH, add_guest_wordings, hold_all
+from faq.services import add_guest_wordings, hold_all, note_counts
 from faq.suggestions import hold
 from faq.understanding import Meaning, load_reader
 from faq.vectors import likeness
@@ -270,13 +270,8 @@ def scored(texts: Any, meaning: Meaning) -> Any:
 def note_votes(facility: Facility, counts: Mapping[int, tuple[int, int]]) -> None:
     """Keep how many guests each wording brought an answer that helped, and that did not: id ->
     (helped, did not). One that is not in `counts` has none."""
-    changed = []
-    for wording in FaqWording.objects.for_facility(facility).only("confirmed_by", "disputed_by"):
-        known = wording.confirmed_by, wording.disputed_by
-        wording.confirmed_by, wording.disputed_by = counts.get(wording.pk, (0, 0))
-        if known != (wording.confirmed_by, wording.disputed_by):
-            changed.append(wording)
-    FaqWording.objects.bulk_update(changed, ["confirmed_by", "disputed_by"], batch_size=BATCH)
+    rows = FaqWording.objects.for_facility(facility)
+    note_counts(rows, counts, ("confirmed_by", "disputed_by"))
 
 
 def doubted(facility: Facility) -> list[FaqWording]:

@@ -41,6 +41,7 @@ from honcho.environ import parse_procfile
 from tests.bench_load import Streams, Watch, allow_open_files
 from tests.fake_provider import FakeProvider
 from tests.live.conftest import ROOT, Run, free_port
+from tests.waiting import answers, until
 from yadopera.embedded import Paths, Postgres, Redis
 from yadopera.embedded import running as served
 
@@ -360,10 +361,14 @@ class Stage:
         time.sleep(0.5)
 
     def wait_for_web(self) -> None:
-        until(lambda: answers(f"{self.run.url}/api/v1/facility/demo"), 60, "web does not answer")
+        until(
+            lambda: answers(f"{self.run.url}/api/v1/facility/demo"),
+            lambda: "web does not answer",
+            60,
+        )
 
     def wait_for_worker(self, name: str) -> None:
-        until(lambda: " ready." in self.log(name).read_text(), 60, f"{name} does not start")
+        until(lambda: " ready." in self.log(name).read_text(), lambda: f"{name} does not start", 60)
 
     def kill_redis(self) -> None:
         os.kill(self.redis.client.info("server")["process_id"], signal.SIGKILL)
@@ -397,21 +402,6 @@ class Stage:
             older_than,
         )
         return int(count)
-
-
-def until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    ends = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > ends:
-            raise SystemExit(otherwise)
-        time.sleep(0.1)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 # Who asks ---------------------------------------------------------------------------------------
@@ -587,7 +577,7 @@ class Chaos:
         self.web.hanging = 0
         self.web.hangs.set()
         self.stage.again("worker")
-        until(lambda: self.web.hanging >= 8, 60, "nothing was sent")
+        until(lambda: self.web.hanging >= 8, lambda: "nothing was sent", 60)
         self.stage.kill("worker")
         self.web.hangs.clear()
         claims = self.stage.end_claims()
@@ -789,7 +779,7 @@ class Chaos:
             watch.measure()
             written = time.monotonic()
             self.stage.shell(REPLY.format(sessions=sessions[:: count // 10]))
-            until(lambda: streams.heard() >= 10, 30, "staff's replies do not arrive")
+            until(lambda: streams.heard() >= 10, lambda: "staff's replies do not arrive", 30)
             heard = time.monotonic() - written
             broken, opened = streams.broken(), streams.opened()
         self.wait_for(asked)
@@ -1061,4 +1051,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except TimeoutError as problem:
+        sys.exit(str(problem))

@@ -38,6 +38,7 @@ from honcho.environ import parse_procfile
 from tests.live.conftest import ROOT, free_port
 from tests.switch import Switch, make_certificate
 from tests.trained import TRAINED
+from tests.waiting import answers, until
 from yadopera.checklist import Failed, outcome_of
 
 HOST = "localhost"
@@ -50,7 +51,6 @@ FORMS = {
     "postgresql+psycopg2": "?sslmode=prefer",
     "postgresql+psycopg": "?sslmode=disable&connect_timeout=5",
 }
-START_SECONDS = 90
 #: A host kills what has not ended by then.
 DRAIN_SECONDS = 30
 GUESTS = 6
@@ -85,7 +85,7 @@ def main() -> int:
     try:
         with contextlib.ExitStack() as stage:
             rehearse(Host(folder, stage, options.trained), options.requests)
-    except Failed as problem:
+    except (Failed, TimeoutError) as problem:
         print(f"\nThe rehearsal failed: {problem}", file=sys.stderr)
         return 1
     finally:
@@ -344,7 +344,7 @@ class Host:
             *("--requirepass", self.password),
         )
         self.stage.callback(redis.end)
-        until(lambda: "ready to accept" in server.said(), f"PostgreSQL: {server.said()}")
+        until(lambda: "ready to accept" in server.said(), lambda: f"PostgreSQL: {server.said()}")
         self.psql(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self.password}'", database="postgres")
         self.psql(f"CREATE DATABASE {DATABASE} OWNER {ROLE}", database="postgres")
         who = self.user.pw_name if self.user else "who started this"
@@ -430,7 +430,7 @@ class Host:
         self.switch.target = self.version.port
         for name in ("worker", "beat"):
             self.start_process(self.version, name)
-        until(lambda: self.is_ready(), f"not ready: {self.last_words()}")
+        until(lambda: self.is_ready(), lambda: f"not ready: {self.last_words()}")
         plain = httpx.get(
             f"http://127.0.0.1:{self.version.port}/admin/",
             headers={"Host": HOST, "X-Forwarded-Proto": "http"},
@@ -444,7 +444,10 @@ class Host:
         version.port = free_port()
         self.start_process(version, "web", PORT=str(version.port), WEB_CONCURRENCY="2")
         health = f"http://127.0.0.1:{version.port}/api/v1/health"
-        until(lambda: answers(health), f"web does not start: {version.processes['web'].said()}")
+        until(
+            lambda: answers(health),
+            lambda: f"web does not start: {version.processes['web'].said()}",
+        )
 
     def start_process(self, version: Version, name: str, **more: str) -> None:
         line = parse_procfile((version.code / "Procfile").read_text()).processes[name]
@@ -519,7 +522,7 @@ class Host:
     def release_under_traffic(self, requests: int) -> str:
         first, second = self.version, self.second
         with Traffic(self.guest) as traffic:
-            until(lambda: traffic.count > 100, "guests get no answers")
+            until(lambda: traffic.count > 100, lambda: "guests get no answers")
             self.version = second
             code, said = self.run("python", "manage.py", "release")
             if code or "migrations: 1 applied" not in said:
@@ -531,10 +534,13 @@ class Host:
                 self.start_process(second, name)
                 first.processes[name].end()
             switched = traffic.count
-            until(lambda: traffic.count >= max(requests, switched + 200), "guests are too slow")
+            until(
+                lambda: traffic.count >= max(requests, switched + 200),
+                lambda: "guests are too slow",
+            )
         if traffic.failures:
             raise Failed(f"{len(traffic.failures)} of {traffic.count}: {traffic.failures[:3]}")
-        until(lambda: self.is_ready(), f"not ready: {self.last_words()}")
+        until(lambda: self.is_ready(), lambda: f"not ready: {self.last_words()}")
         return (
             f"0 of {traffic.count} requests failed, {switched} of them by the time the first had "
             f"ended; slowest {traffic.slowest * 1000:.0f} ms"
@@ -608,21 +614,6 @@ def git(*arguments: str) -> str:
         ["git", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
     return done.stdout
-
-
-def until(holds: Callable[[], bool], otherwise: str, seconds: float = START_SECONDS) -> None:
-    ends = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > ends:
-            raise Failed(otherwise)
-        time.sleep(0.1)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 if __name__ == "__main__":

@@ -77,14 +77,14 @@ def look() -> Iterator[Part]:
         ready["pgvector"]["ok"],
         ready["pgvector"]["detail"] if ready["pgvector"]["ok"] else _("It is not enabled."),
         _("Enable it. The database's role may need the right to do so."),
-        "python manage.py migrate",
+        "python manage.py release",
     )
     yield Part(
         _("Migrations"),
         ready["migrations"]["ok"],
         _("All are applied.") if ready["migrations"]["ok"] else _("Some are missing."),
         _("Apply them."),
-        "python manage.py migrate",
+        "python manage.py release",
     )
     yield redis(ready["cache"]["ok"])
     yield worker(ready["worker"]["ok"])
