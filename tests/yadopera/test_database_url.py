@@ -20,6 +20,8 @@ def test_every_form_connects(db, scheme):
 
     parsed = parse_database_url(url)
 
+    # To Django all forms are the same database: what one of them migrates and serves, all do.
+    assert parsed == parse_database_url(url.replace(scheme, "postgresql", 1))
     with psycopg.connect(
         dbname=parsed["NAME"], user=parsed["USER"], password=parsed["PASSWORD"], **parsed["OPTIONS"]
     ) as direct:
