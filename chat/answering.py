@@ -19,6 +19,7 @@ from facilities.hours import StaffHours
 from facilities.models import Facility
 from faq.confidence import after_declaration
 from faq.facts import MissingFact, fill_in
+from faq.open_questions import heed_open_questions
 from faq.search import Match, Ranking, search_facts, search_faqs
 from faq.understanding import Meaning
 from yadopera.ai import Prompt, Provider, ProviderError, get_provider, outage
@@ -149,13 +150,14 @@ def first_look(question: Question) -> Answer | Unsure:
 def search(
     question: Question, vector: list[float] | None = None, meaning: Meaning | None = None
 ) -> Ranking:
-    return search_faqs(
+    ranking = search_faqs(
         question.facility,
         question.text,
         language=question.language,
         embedding=vector,
         meaning=meaning,
     )
+    return heed_open_questions(question.facility, ranking, embedding=vector)
 
 
 def look_at(question: Question, ranking: Ranking, *, embedded: bool) -> Answer | Unsure:

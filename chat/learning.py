@@ -142,7 +142,8 @@ def note(question: Message, why: str, vector: list[float] | None = None) -> FaqS
         conversation = lock(question.conversation)
     except Conversation.DoesNotExist:
         return None
-    row = with_replies(Message.objects.filter(pk=question.pk, conversation=conversation)).first()
+    asked_here = Message.objects.filter(pk=question.pk, conversation=conversation)
+    row = with_replies(asked_here.select_related("reply")).first()
     if row is None:
         return None
     replies = Message.objects.filter(
@@ -157,6 +158,7 @@ def note(question: Message, why: str, vector: list[float] | None = None) -> FaqS
         why=why,
         replies=replied(list(replies.order_by("pk"))),
         replied_until=row.newest_reply,
+        confidence=0.0 if why == Why.CHOSEN else row.reply.ai_confidence,
         vector=vector,
     )
     return suggestions.note_question(conversation.facility_id, asked)

@@ -246,6 +246,11 @@ def why_staff(trial: Trial) -> str:
         text = gettext("The nearest FAQ tells a fact that the inn has not filled in: %(fact)s.")
         fact: Any = Facility._meta.get_field(trial.missing_fact)
         return text % {"fact": fact.verbose_name}
+    if rival := trial.ranking.rival:
+        text = gettext(
+            "It is near to what a guest has asked that waits for your decision: “%(question)s”"
+        )
+        return text % {"question": rival.text}
     if trial.answer.chat_calls:
         return gettext("No FAQ answers this surely enough, and the AI was not sure either.")
     return gettext("No FAQ answers this surely enough at this hour.")

@@ -22,6 +22,7 @@ from faq import wordings
 from faq.models import DeclinedWording, FaqWording, OfferedWording
 from faq.search import search_faqs
 from faq.suggestions import SIMILAR, make_vectors
+from faq.terms import folded
 
 #: Below this chance of being right the search was unsure, though the answer was given.
 UNSURE: Final = EscalationMode.EARLY.threshold
@@ -64,7 +65,7 @@ def offer_answered(
         each
         for each in reversed(found)
         if each.pk not in known
-        and wordings.folded(each.content) not in texts
+        and folded(each.content) not in texts
         and (each.faq_id, wordings.key_of(facility.pk, each.content)) not in declined
     )
     rows = list(still_unsure(facility, list(islice(new, AT_ONCE))))
@@ -113,7 +114,7 @@ def eligible(questions: Iterable[Any], disputed: set[tuple[int, str]]) -> Iterat
     voters_of: dict[int, set[int]] = defaultdict(set)
     for question in questions:
         question.faq_id = question.reply.matched_faq_ids[0]
-        text = wordings.folded(question.content)
+        text = folded(question.content)
         if not wordings.may_be_offered(question.content) or (question.faq_id, text) in disputed:
             continue
         if question.conversation_id not in guests:
@@ -189,7 +190,7 @@ def texts_voted_down(facility: Facility) -> set[tuple[int, str]]:
     votes = GuestFeedback.objects.for_facility(facility).negative().standing()
     told = votes.exclude(faq_id=None).exclude(message=None)
     asked = told.values_list("faq_id", "message__reply_to__content")
-    return {(faq_id, wordings.folded(text)) for faq_id, text in asked if faq_id is not None}
+    return {(faq_id, folded(text)) for faq_id, text in asked if faq_id is not None}
 
 
 def withdraw(facility: Facility, texts: set[str], disputed: set[tuple[int, str]]) -> None:
@@ -200,7 +201,7 @@ def withdraw(facility: Facility, texts: set[str], disputed: set[tuple[int, str]]
     right = set(with_endings(asked).filter(is_resolved=True).values_list("pk", flat=True))
     settled = []
     for row in rows.only("message_id", "faq", "text"):
-        text = wordings.folded(row.text)
+        text = folded(row.text)
         if row.message_id not in right or text in texts or (row.faq_id, text) in disputed:
             settled.append(row.pk)
     rows.filter(pk__in=settled).delete()

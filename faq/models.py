@@ -608,6 +608,11 @@ class FaqSuggestion(models.Model):
 class SuggestedQuestionQuerySet(OwnedQuerySet["SuggestedQuestion"]):
     facility_path = "suggestion__facility"
 
+    def waiting(self) -> Self:
+        """Those upon which staff have not decided, and that can be compared."""
+        pending = FaqSuggestion.Status.PENDING
+        return self.filter(suggestion__status=pending, index_version__isnull=False)
+
 
 class SuggestedQuestion(ReadText):
     """One guest's words of a suggestion, until his conversation is deleted."""
@@ -629,6 +634,9 @@ class SuggestedQuestion(ReadText):
     #: The number of the newest reply of staff among `replies`.
     replied_until = models.BigIntegerField(default=0)
     why = models.CharField(max_length=20, choices=Why)
+    #: How sure the search was of its answer, 0 to 1; of one that staff have chosen, 0. What was
+    #: noted before this was kept has 1, and so speaks against no FAQ.
+    confidence = models.FloatField(db_default=1.0)
     asked_at = models.DateTimeField()
     #: When it came to the suggestion.
     noted_at = models.DateTimeField(default=timezone.now)

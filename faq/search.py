@@ -22,6 +22,7 @@ from faq.confidence import (
     weigh_votes,
 )
 from faq.presets import Preset, load_presets
+from faq.terms import folded
 from faq.understanding import Meaning, Weights, load_reader
 from faq.vectors import dense_text, to_vector
 from yadopera.ai import get_provider
@@ -32,8 +33,8 @@ CANDIDATES: Final = 5
 #: best of them has little to be better than: the missing ones count as FAQs about something else.
 USUAL_FAQS: Final = 30
 #: A question in the very words of one text of a FAQ, question or wording, asks for that FAQ: staff
-#: have said so. They may err, so it is not quite sure; assumed. Its product with that text's terms
-#: falls short of 1 by rounding alone.
+#: have said so. They may err, so it is not quite sure; assumed. The product of its terms with a
+#: wording's falls short of 1 by rounding alone.
 SAID_BY_STAFF: Final = 0.95
 SAME_WORDS: Final = 0.999
 #: A FAQ that shares this much of a fact's likeness to the question is about the same.
@@ -64,11 +65,11 @@ WITH compared AS (
     ) likeness
     WHERE faq.facility_id = %(facility)s AND faq.is_active
         AND EXISTS (SELECT FROM faq_faqtranslation WHERE faq_id = faq.id)
-), placed AS (
-    SELECT *, coalesce(
-        (similarity - avg(similarity) OVER ()) / nullif(stddev_pop(similarity) OVER (), 0), 0
-    ) AS standing
+), spread AS (
+    SELECT *, avg(similarity) OVER () AS mean, stddev_pop(similarity) OVER () AS deviation
     FROM compared
+), placed AS (
+    SELECT *, coalesce((similarity - mean) / nullif(deviation, 0), 0) AS standing FROM spread
 ), scored AS (
     SELECT *, {score} AS score FROM placed WHERE topic IS NOT NULL
 ), best AS (
@@ -81,7 +82,7 @@ WITH compared AS (
     FROM scored ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT
-    any_vector, highest_concept, highest_term, highest_coverage,
+    any_vector, mean, deviation, highest_concept, highest_term, highest_coverage,
     id, visibility, confirmed_by, disputed_by, left_content, left_unhelped, share,
     (SELECT json_object_agg(language, json_build_array(question, answer))::text
      FROM faq_faqtranslation WHERE faq_id = best.id),
@@ -113,9 +114,19 @@ class Match:
     texts: dict[str, tuple[str, str]]
     likeness: Likeness
 
-    @property
-    def has_same_words(self) -> bool:
-        return self.likeness.term >= SAME_WORDS
+    def is_asked_by(self, question: str) -> bool:
+        """Whether one of its questions or wordings is in the very words of `question`."""
+        questions = {folded(text) for text, _answer in self.texts.values()}
+        return self.likeness.term >= SAME_WORDS or folded(question) in questions
+
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    """A guest's question that waits for a FAQ, in a suggestion."""
+
+    suggestion_id: int
+    text: str
+    language: str
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,11 @@ class Ranking:
     has_vectors: bool = False
     #: The confidence before any guest was heard.
     unheard: float = 0.0
+    #: Mean and standard deviation, over all FAQs of the inn, of the cosine of the provider's
+    #: vectors with the question's; None without them.
+    similarity: tuple[float, float] | None = None
+    #: What guests have asked that has no FAQ yet and speaks against the first match.
+    rival: OpenQuestion | None = None
 
     def is_sure(self, threshold: float) -> bool:
         """Whether the first match may be given. What guests say lowers its confidence, but takes
@@ -188,8 +204,8 @@ def search_faqs(
         rows = cursor.fetchall()
     if not rows:
         return Ranking((), 0.0, 0.0, meaning)
-    has_vectors, concept, term, coverage, *_ = rows[0]
-    matches = tuple(_match(*row[4:]) for row in rows)
+    has_vectors, mean, deviation, concept, term, coverage, *_ = rows[0]
+    matches = tuple(_match(*row[6:]) for row in rows)
     best, *others = matches
     found = calibration.evidence(
         best.likeness,
@@ -200,15 +216,23 @@ def search_faqs(
         known=meaning.known,
     )
     unheard = calibration.first.chance(found)
-    if best.has_same_words and not any(match.has_same_words for match in others):
+    if best.is_asked_by(question) and not any(each.is_asked_by(question) for each in others):
         unheard = max(unheard, SAID_BY_STAFF)
-    confidence = weigh_votes(
-        weigh_endings(unheard, best.left_content, best.left_unhelped),
-        best.confirmed_by,
-        best.disputed_by,
-    )
+    confidence = weigh_guests(best, unheard)
     answerable = max(confidence, calibration.any.chance(found))
-    return Ranking(matches, confidence, answerable, meaning, found, has_vectors, unheard)
+    similarity = (mean, deviation) if deviation else None
+    return Ranking(
+        matches, confidence, answerable, meaning, found, has_vectors, unheard, similarity
+    )
+
+
+def weigh_guests(match: Match, chance: float) -> float:
+    """`chance` that it answers, after what guests said of it and how they went on."""
+    return weigh_votes(
+        weigh_endings(chance, match.left_content, match.left_unhelped),
+        match.confirmed_by,
+        match.disputed_by,
+    )
 
 
 def _match(

@@ -65,6 +65,8 @@ class Asked:
     #: language -> what staff replied, and the number of their last reply to it.
     replies: dict[str, str]
     replied_until: int = 0
+    #: How sure the search was of its answer, 0 to 1.
+    confidence: float = 0.0
     #: The provider's vector of `text`, where there is one.
     vector: Sequence[float] | None = None
 
@@ -164,6 +166,7 @@ def add_question(suggestion: FaqSuggestion, asked: Asked) -> None:
         replies=asked.replies,
         replied_until=asked.replied_until,
         why=asked.why,
+        confidence=asked.confidence,
         asked_at=asked.asked_at,
         embedding=asked.vector,
         embedding_model=provider.embedding_model if provider and asked.vector else "",

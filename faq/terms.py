@@ -36,6 +36,11 @@ def normalise(text: str) -> str:
     )
 
 
+def folded(text: str) -> str:
+    """`text` without case, spaces and punctuation; may be empty."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+
+
 def terms(normalised: str) -> Iterator[tuple[str, float]]:
     """The terms of a normalised text, each with the weight of its kind."""
     for run in _RUN.finditer(normalised):

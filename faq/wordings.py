@@ -5,8 +5,6 @@ removal. Staff decide.
 Whoever decides holds the row of the inn, so that two who press at once decide once.
 """
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ from faq.models import (
 from faq.reviews import is_impersonal
 from faq.services import add_guest_wordings, hold_all, note_counts
 from faq.suggestions import hold
+from faq.terms import folded
 from faq.understanding import Meaning, load_reader
 from faq.vectors import likeness
 from yadopera.languages import LANGUAGES
@@ -43,11 +42,6 @@ LISTED: Final = 100
 OF_ONE_FAQ: Final = 10
 
 Evidence = OfferedWording.Evidence
-
-
-def folded(text: str) -> str:
-    """`text` without case, spaces and punctuation; may be empty."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
 def key_of(facility_id: int, text: str) -> int:

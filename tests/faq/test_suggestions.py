@@ -3,11 +3,9 @@
 import math
 import random
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
 
 from facilities.models import AuditEvent
 from faq import reviews, suggestions
@@ -22,37 +20,12 @@ from faq.models import (
 )
 from faq.reviews import Decision
 from faq.search import search_faqs
-from faq.suggestions import Asked, make_vectors, note_question
 from tests.fake_provider import DIMENSIONS
 from yadopera.errors import InvalidRequest, NotFound
 
 ASKED = tomllib.loads(Path(__file__).with_name("asked.toml").read_text(encoding="utf-8"))
 SAME = [(language, text) for language, texts in ASKED["same"].items() for text in texts]
 DIFFERENT = [(language, text) for language, texts in ASKED["different"].items() for text in texts]
-
-
-@pytest.fixture
-def ask(sakura):
-    """Notes a question of a guest, a new one unless he is named."""
-    numbers = iter(range(1, 10_000))
-
-    def note(text, language="en", *, facility=sakura, days_ago=0.0, **fields):
-        number = next(numbers)
-        fields.setdefault("guest", 1000 + number)
-        fields.setdefault("vector", make_vectors(facility, [text])[0])
-        fields.setdefault("replies", {})
-        asked = Asked(
-            message_id=fields.pop("message_id", number),
-            language=language,
-            text=text,
-            asked_at=timezone.now() - timedelta(days=days_ago),
-            why=fields.pop("why", "handed_over"),
-            replied_until=number if fields["replies"] else 0,
-            **fields,
-        )
-        return note_question(facility.pk, asked)
-
-    return note
 
 
 @pytest.fixture
