@@ -147,6 +147,26 @@ def django_db_setup(django_db_setup, django_db_blocker):
             add_starter_faqs(facility, confirmed=True)
 
 
+@pytest.fixture(scope="module")
+def kept(django_db_setup, django_db_blocker):
+    """Writes rows for all tests of a module, `kept(make)`, which returns what `make()` does: in a
+    transaction around those of the tests, each of which still undoes what it has changed."""
+    from django.db import transaction
+
+    around = transaction.atomic()
+    with django_db_blocker.unblock():
+        around.__enter__()
+
+    def write(make):
+        with django_db_blocker.unblock():
+            return make()
+
+    yield write
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)
+
+
 @pytest.fixture
 def sakura(db):
     from facilities.models import Facility
