@@ -115,8 +115,9 @@ chaos: $(VENV)/.installed-dev ## kill what it is made of while guests ask (docs/
 screenshots: $(VENV)/.installed-dev browser ## take the pictures of README.md anew
 	@$(BIN)/python -m tests.screenshots
 
+# What comes after ARGS= goes to it: make rehearse ARGS="--trained .yadopera/trained", as CI does.
 rehearse: $(VENV)/.installed-dev ## act out a host: clean copy, release, smoke, release again under traffic
-	@$(BIN)/python -m tests.rehearse
+	@$(BIN)/python -m tests.rehearse $(ARGS)
 
 clean: ## the virtual environment; .yadopera/ holds conversations and is left alone
 	rm -rf $(VENV)

@@ -20,7 +20,7 @@ from typing import Final
 from django.conf import settings
 
 from faq.library import load_library
-from faq.understanding import Reader, Weights, load_reader, train, version
+from faq.understanding import Model, Reader, Weights, kept, load_reader, train, version
 from yadopera.languages import LANGUAGES
 
 FOLDER: Final = Path(__file__).parent / "emergencies" / "examples"
@@ -77,19 +77,23 @@ def load_examples() -> dict[str, dict[str, list[str]]]:
 @cache
 def _kinds() -> Reader:
     """Tells the dangers apart, as the library's classifier tells topics apart."""
+    return Reader(kept(f"dangers-{alarm_version():x}", _train_kinds))
+
+
+def _train_kinds() -> Model:
     kinds: dict[str, list[str]] = {}
     for lists in load_examples().values():
         for kind, messages in lists.items():
             kinds.setdefault(kind, []).extend(messages)
     del kinds[INNOCENT]
-    return Reader(train(kinds))
+    return train(kinds)
 
 
 @cache
 def load_alarm() -> Alarm:
     """The alarm of this process; the first to start after a change of the data trains it, in some
     ten seconds, and leaves it in YADOPERA_HOME for the others."""
-    path = settings.YADOPERA_HOME / f"alarm-{_version():x}"
+    path = settings.YADOPERA_HOME / f"alarm-{alarm_version():x}"
     try:
         return Alarm(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -106,7 +110,8 @@ def _keep(alarm: Alarm, path: Path) -> None:
     Path(file.name).replace(path)  # when complete: another process never sees half a file
 
 
-def _version() -> int:
+def alarm_version() -> int:
+    """Changes whenever any example does, and what they are read by."""
     texts = b"".join((FOLDER / f"{language}.toml").read_bytes() for language in LANGUAGES)
     return zlib.crc32(texts, (version() + ALGORITHM) % 2**32)
 

@@ -167,8 +167,11 @@ class Reader:
         for feature, weight in unit(self._weigh(found)).items():
             if feature in model.slices:
                 known += weight
-                for entry in range(*model.slices[feature]):
-                    likelihoods[model.numbers[entry]] += weight * model.gains[entry]
+                start, end = model.slices[feature]
+                for number, gain in zip(
+                    model.numbers[start:end], model.gains[start:end], strict=True
+                ):
+                    likelihoods[number] += weight * gain
         if not known:
             return {}
         scores = [
@@ -178,7 +181,7 @@ class Reader:
         highest = max(scores)
         shares = [math.exp(score - highest) for score in scores]
         total = sum(shares)
-        best = sorted(range(len(shares)), key=lambda n: -shares[n])[:TOPICS_KEPT]
+        best = sorted(range(len(shares)), key=shares.__getitem__, reverse=True)[:TOPICS_KEPT]
         return {model.intents[n]: shares[n] / total for n in best}
 
 
@@ -229,14 +232,19 @@ def features(text: str) -> Weights:
 def load_reader() -> Reader:
     """The reader of this process. The first process after a change of the library trains it, in
     some ten seconds; the others take what that one has left in YADOPERA_HOME."""
-    path = settings.YADOPERA_HOME / f"understanding-{version():x}"
+    return Reader(kept(f"understanding-{version():x}", lambda: train(load_library())))
+
+
+def kept(name: str, make: Callable[[], Model]) -> Model:
+    """The model of that name in YADOPERA_HOME; made and left there where there is none."""
+    path = settings.YADOPERA_HOME / name
     model = restore(path)
     if model is None:
-        model = train(load_library())
+        model = make()
         # A folder that cannot be written costs every start that time, and nothing else.
         with contextlib.suppress(OSError):
             keep(model, path)
-    return Reader(model)
+    return model
 
 
 def keep(model: Model, path: Path) -> None:

@@ -1031,7 +1031,7 @@ def main() -> int:
         "--wait", action="store_true", help="let claims run out instead of moving them back"
     )
     options = parser.parse_args()
-    # Only for what is trained there: see `lend_trained_models`.
+    # Only for what is trained there: see `lend_built`.
     os.environ.setdefault("YADOPERA_HOME", str(ROOT / ".yadopera" / "test"))
     allow_open_files()
     inbox = Inbox()

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from asgiref.sync import async_to_sync
 
-from tests.trained import lend_trained_models
+from tests.trained import lend_built
 
 # The tests' own home, so that they never touch the data of a `make run`. Set before Django reads
 # its settings; the folder stays, so that the next test run need not create a database cluster.
@@ -24,8 +24,8 @@ os.environ.setdefault(
 
 _services = contextlib.ExitStack()
 
-# `make test` has them trained once for all of its parts.
-lend_trained_models(Path(os.environ["YADOPERA_HOME"]), ROOT / ".yadopera" / "trained")
+# `make test` has it built once for all of its parts.
+lend_built(Path(os.environ["YADOPERA_HOME"]), ROOT / ".yadopera" / "trained")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,10 +91,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def collected_static_files() -> None:
-    """Pages name their style sheets by content; the names are made by collectstatic."""
-    from django.core.management import call_command
+    """Pages name their style sheets by content; the names are made when they are collected."""
+    from yadopera.static_files import collect_static_files
 
-    call_command("collectstatic", interactive=False, verbosity=0)
+    collect_static_files()
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +145,26 @@ def django_db_setup(django_db_setup, django_db_blocker):
         for slug, facts in (("sakura", SAKURA_FACTS), ("maple", SAKURA_FACTS | other)):
             facility = Facility.objects.create(slug=slug, **facts)
             add_starter_faqs(facility, confirmed=True)
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup, django_db_blocker):
+    """Writes rows for all tests of a module, `kept(make)`, which returns what `make()` does: in a
+    transaction around those of the tests, each of which still undoes what it has changed."""
+    from django.db import transaction
+
+    around = transaction.atomic()
+    with django_db_blocker.unblock():
+        around.__enter__()
+
+    def write(make):
+        with django_db_blocker.unblock():
+            return make()
+
+    yield write
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)
 
 
 @pytest.fixture

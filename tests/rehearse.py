@@ -196,7 +196,8 @@ class Host:
             "TRUSTED_PROXY_COUNT": "1",
             "RATE_LIMIT_CHAT": "0",  # all guests come from this machine
             "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            # Nothing is written beside the code, and only what is used is compiled, once.
+            "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"),
         }
 
     def database_url(self, scheme: str, options: str = "") -> str:
@@ -285,7 +286,7 @@ class Host:
         pip = [self.venv / "bin/pip", "--quiet", "--disable-pip-version-check", "install"]
         for command in (
             [self.python(), "-m", "venv", self.venv],
-            [*pip, "-r", self.version.code / "requirements.txt"],
+            [*pip, "--no-compile", "-r", self.version.code / "requirements.txt"],
         ):
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if done.returncode:
@@ -311,6 +312,7 @@ class Host:
         for path in lent:
             shutil.copy(path, self.version.home)
         self.give(self.version.home)
+        self.give(self.folder / "bytecode")
         self.manage("build")
         made = sorted(path.name.split("-")[0] for path in self.version.home.iterdir())
         return ", ".join(made) + (", partly lent" if lent else "")

@@ -7,10 +7,6 @@ later version of the client collects is not sent either.
 
 from typing import Any, Final
 
-import sentry_sdk
-from sentry_sdk.integrations.celery import CeleryIntegration
-from sentry_sdk.integrations.django import DjangoIntegration
-
 from yadopera import logs
 
 Event = dict[str, Any]
@@ -43,6 +39,10 @@ KEPT_OF_A_FRAME: Final = (
 
 def begin(dsn: str, *, environment: str, release: str, **options: Any) -> None:
     """`options` are further ones of `sentry_sdk.init`."""
+    import sentry_sdk  # where faults are reported nowhere, no process waits for it
+    from sentry_sdk.integrations.celery import CeleryIntegration
+    from sentry_sdk.integrations.django import DjangoIntegration
+
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,

@@ -25,7 +25,11 @@ def operator(db):
 
 @pytest.fixture
 def rows(sakura, hanako, site_key):
-    """An object of each kind at Sakura-ya."""
+    return make_rows(sakura, hanako)
+
+
+def make_rows(sakura, hanako):
+    """An object of each kind at Sakura-ya, whose owner is Hanako and which has a code."""
     from chat.learning import learn
     from chat.models import CannedReply, Conversation, Escalation
     from facilities import audit

@@ -14,9 +14,13 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from chat.models import Conversation, Escalation
 from facilities.models import AccessToken, AuditEvent, Facility, Membership, SiteKey, User
+from facilities.services import add_owner
 from faq.history import snapshot_of
 from faq.models import Faq, FaqRevision, FaqSuggestion, FaqUpload
 from tests.conftest import browser_of
+from tests.facilities.conftest import make_rows
+
+AT, PASSWORD = "@inn.example.com", "sakura-no-ki-2026"
 
 PAGES = ["changelist", "add", "change", "delete", "history"]
 #: What owner, staff and operator are answered on each of the pages.
@@ -165,9 +169,21 @@ def test_every_address_has_a_row_here():
     assert all(route.endswith(NAMELESS) for route in nameless)
 
 
-@pytest.fixture
-def inn(rows, hanako, taro):
+@pytest.fixture(scope="module")
+def inn(kept):
     """What belongs to Sakura-ya or to its owner."""
+    return kept(make_inn)
+
+
+def make_inn():
+    sakura, maple = (Facility.objects.get(slug=slug) for slug in ("sakura", "maple"))
+    hanako = add_owner(sakura, email=f"hanako{AT}", password=PASSWORD)
+    add_owner(maple, email=f"momiji{AT}", password=PASSWORD)
+    User.objects.create_superuser(f"operator{AT}", PASSWORD)
+    SiteKey.objects.create(facility=sakura, location="entrance")
+    rows = make_rows(sakura, hanako)
+    taro = User.objects.create_user(f"taro{AT}", PASSWORD)
+    Membership.objects.create(facility=sakura, user=taro, role="staff")
     token, _secret = AccessToken.issue(hanako)
     faq = rows[Faq]
     return rows | {
@@ -186,8 +202,14 @@ def inn(rows, hanako, taro):
 
 
 @pytest.fixture
-def people(hanako, taro, operator, momiji):
-    return [hanako, taro, operator, momiji]
+def person(inn, db):
+    """Who has that name, as nobody has used him yet."""
+    return lambda name: User.objects.get(email=name + AT)
+
+
+@pytest.fixture
+def people(person):
+    return [person(name) for name in ("hanako", "taro", "operator", "momiji")]
 
 
 def model_of(name):
@@ -215,8 +237,8 @@ def test_each_is_answered_as_his_role_says(inn, people, model):
 
 
 @EACH_MODEL
-def test_for_a_member_of_another_inn_it_is_not_there(inn, momiji, model):
-    client = browser_of(momiji)
+def test_for_a_member_of_another_inn_it_is_not_there(inn, person, model):
+    client = browser_of(person("momiji"))
     row = inn[model_of(model)]
     answers = {page: client.get(page_of(model, page, row.pk)) for page in PAGES}
 
@@ -230,7 +252,7 @@ def test_for_a_member_of_another_inn_it_is_not_there(inn, momiji, model):
 
 
 @EACH_MODEL
-def test_nobody_is_sent_to_sign_in(inn, model):
+def test_nobody_is_sent_to_sign_in(inn, db, model):
     before = everything(inn)
 
     for page in PAGES:
@@ -241,9 +263,9 @@ def test_nobody_is_sent_to_sign_in(inn, model):
 
 
 @pytest.mark.parametrize(("who", "model"), FORBIDDEN)
-def test_whoever_may_not_change_it_changes_nothing(inn, request, model, who):
+def test_whoever_may_not_change_it_changes_nothing(inn, person, model, who):
     """Forms, a confirmed deletion, and each action of the list, sent as the pages send them."""
-    client = browser_of(request.getfixturevalue(who))
+    client = browser_of(person(who))
     row = inn[model_of(model)]
     actions = {"delete_selected", *(admin.site.get_model_admin(type(row)).actions or [])}
     pages = ["add", "change", "delete"]
@@ -282,8 +304,8 @@ def test_every_other_page_answers_as_the_role_says(inn, people, name):
 
 
 @pytest.mark.parametrize("who", ["hanako", "taro", "operator"])
-def test_the_sidebar_shows_what_the_role_may_open(inn, request, who):
-    client = browser_of(request.getfixturevalue(who))
+def test_the_sidebar_shows_what_the_role_may_open(person, who):
+    client = browser_of(person(who))
     navigation = client.get("/admin/").context["sidebar_navigation"]
     items = [item for group in navigation for item in group["items"]]
     links = {str(item["link"]) for item in items if item["has_permission"]}
@@ -296,7 +318,8 @@ def test_the_sidebar_shows_what_the_role_may_open(inn, request, who):
         assert (reverse(name) in links) == (who == "operator")
 
 
-def test_whoever_works_nowhere_any_more_sees_nothing(inn, taro):
+def test_whoever_works_nowhere_any_more_sees_nothing(person):
+    taro = person("taro")
     client = browser_of(taro)
     Membership.objects.filter(user=taro).delete()
 

@@ -152,8 +152,10 @@ def test_a_kept_model_reads_as_the_trained_one_and_half_a_file_is_no_model(tmp_p
     assert restore(tmp_path / "none") is None
 
 
-def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path, settings):
+def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path, settings, monkeypatch):
     (tmp_path / "file").write_text("")
     settings.YADOPERA_HOME = tmp_path / "file"
+    small = {"tea": ["is there tea", "お茶"], "wifi": ["the wifi password", "無線"]}
+    monkeypatch.setattr("faq.understanding.load_library", lambda: small)
 
-    assert load_reader.__wrapped__().read("wifi").topics
+    assert load_reader.__wrapped__().read("wifi").topics.keys() == {"tea", "wifi"}

@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.trained import lend_trained_models
+from tests.trained import lend_built
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "Yadopera is ready"
@@ -25,9 +26,10 @@ START_SECONDS = 90
 class Run:
     """One `manage.py run` and what it said."""
 
-    def __init__(self, home, port=None, **environment):
+    def __init__(self, home, port=None, *, with_static=True, **environment):
         self.home = Path(home)
-        lend_trained_models(self.home, Path(os.environ.get("YADOPERA_HOME", "")))
+        lender = Path(os.environ.get("YADOPERA_HOME", ""))
+        lend_built(self.home, lender, with_static=with_static)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.home.parent / f"run-{time.monotonic_ns()}.log"
@@ -111,9 +113,15 @@ def free_port():
 @pytest.fixture(scope="session", autouse=True)
 def trained_models():
     """Made once in the tests' own home, from which every run borrows them."""
+    from chat.alarm import alarm_version
     from chat.services import warm_up
+    from faq.understanding import version
 
-    warm_up()
+    home = Path(os.environ["YADOPERA_HOME"])
+    of_alarm = f"{alarm_version():x}"
+    names = (f"understanding-{version():x}", f"alarm-{of_alarm}", f"dangers-{of_alarm}")
+    if not all((home / name).exists() for name in names):
+        warm_up()
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +142,9 @@ def http(live):
         request.headers.setdefault(*address_of_its_own().popitem())
 
     hooks = {"request": [come_from_elsewhere]}
-    with httpx.Client(base_url=live.url, timeout=30, event_hooks=hooks) as client:
+    # It knows no authority: reading them all takes longer than most tests, and this is plain HTTP.
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with httpx.Client(base_url=live.url, timeout=30, event_hooks=hooks, verify=tls) as client:
         yield client
 
 

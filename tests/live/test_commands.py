@@ -165,7 +165,7 @@ def test_a_command_says_what_is_wrong_in_one_line(live, command):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_older_deployments_database_url_migrates_and_serves(db):
+def test_an_older_deployments_database_url_migrates_and_serves():
     """The others are tried by tests/yadopera/test_database_url.py and by `make rehearse`."""
     scheme = "postgresql+asyncpg"
     parameters = connection.get_connection_params()

@@ -9,7 +9,7 @@ from tests.live.conftest import Run
 
 
 def test_it_answers_ends_without_leftovers_and_finds_its_data_again(tmp_path):
-    first = Run(tmp_path / "home").wait_until_ready()
+    first = Run(tmp_path / "home", with_static=False).wait_until_ready()
     assert "/f/demo?location=entrance&k=" in first.output()
     assert "password: " in first.output()
     ready = httpx.get(f"{first.url}/api/v1/ready")

@@ -103,9 +103,14 @@ OF_THE_INN = [
 MADE_UP = {"session_id": str(uuid.uuid4())}
 
 
-@pytest.fixture
-def names(sakura):
+@pytest.fixture(scope="module")
+def names(kept):
     """What belongs to Sakura-ya, by the names in the routes."""
+    return kept(make_names)
+
+
+def make_names():
+    sakura = Facility.objects.get(slug="sakura")
     guest = Guest(sakura)
     escalation_id = guest.ask(QUESTION, language="en")["escalation_id"]
     message_id = guest.ask("what time can i check in", language="en")["message"]["id"]

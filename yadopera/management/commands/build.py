@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from chat.services import warm_up
+from yadopera.static_files import collect_static_files
 
 
 class Command(BaseCommand):
@@ -16,5 +16,5 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, **options: Any) -> None:
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect_static_files()
         warm_up()

@@ -24,6 +24,7 @@ from honcho.manager import Manager
 from facilities.models import Facility, SiteKey, User
 from facilities.services import add_owner
 from faq.demo import SLUG, load_demo
+from yadopera.static_files import collect_static_files
 
 #: In the environment of every process started here, so that a killed run's are found again.
 MARK = "YADOPERA_RUN"
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             pages = self.pages()
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from None
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect_static_files()
         connections.close_all()  # the processes below are forked and open their own
         manager = make_manager()
         threading.Thread(target=self.announce, args=(manager, pages), daemon=True).start()
