@@ -22,8 +22,8 @@ _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _files = 10_000 if _hard == resource.RLIM_INFINITY else min(_hard, 10_000)
 if resource.RLIM_INFINITY != _soft < _files:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _hard))
-# Who comes in the same moment as many others waits here until the process gets to him. When the queue
-# is full the system drops his connection without a word, and his phone waits for a minute.
+# So many newcomers wait until a process lets them in. Beyond them the system drops connections
+# without a word, and a phone waits for a minute.
 backlog = 2048
 # A restart waits this long for answers under way; a host kills after 30 s.
 graceful_timeout = 20
@@ -37,6 +37,6 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """This worker class leaves `backlog` at asyncio's 100, of which each process makes the socket's."""
+    """Has the worker listen with our `backlog`. Its class names none, and asyncio makes that 100."""
     listen = worker.loop.create_server
     worker.loop.create_server = functools.partial(listen, backlog=worker.cfg.backlog)
