@@ -37,6 +37,6 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """Has the worker listen with our `backlog`. Its class names none, and asyncio makes that 100."""
+    """Has it listen with `backlog`: its class names none to asyncio, which then takes 100."""
     listen = worker.loop.create_server
     worker.loop.create_server = functools.partial(listen, backlog=worker.cfg.backlog)
