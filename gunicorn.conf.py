@@ -3,6 +3,7 @@
 import functools
 import os
 import resource
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _files = 10_000 if _hard == resource.RLIM_INFINITY else min(_hard, 10_000)
 if resource.RLIM_INFINITY != _soft < _files:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _hard))
-# So many newcomers wait until a process lets them in. Beyond them the system drops connections
-# without a word, and a phone waits for a minute.
+# So many newcomers wait to be let in. Beyond them the system drops connections without a word, and a
+# phone waits for a minute.
 backlog = 2048
+NEWCOMERS_A_TURN = 16
 # A restart waits this long for answers under way; a host kills after 30 s.
 graceful_timeout = 20
 keepalive = 5
@@ -37,6 +39,13 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """Has it listen with `backlog`: its class names none to asyncio, which then takes 100."""
-    listen = worker.loop.create_server
-    worker.loop.create_server = functools.partial(listen, backlog=worker.cfg.backlog)
+    """Has the worker keep a queue of `backlog`, of which it makes asyncio's 100, and let in many at
+    each turn of its loop: uvloop lets in one for each socket, and a busy loop takes 50 ms a turn."""
+    listen = functools.partial(worker.loop.create_server, backlog=backlog)
+
+    async def listen_often(protocol: Any, *, sock: socket.socket, **options: Any) -> Any:
+        for _ in range(NEWCOMERS_A_TURN - 1):
+            worker.servers.append(await listen(protocol, sock=sock.dup(), **options))
+        return await listen(protocol, sock=sock, **options)
+
+    worker.loop.create_server = listen_often

@@ -1,6 +1,7 @@
 """How gunicorn is told to run the web process."""
 
 import asyncio
+import contextlib
 import runpy
 import socket
 import sys
@@ -18,15 +19,40 @@ def most_waiting(door):
     return int.from_bytes(told[28:], sys.byteorder)
 
 
-def test_a_crowd_waits_to_be_let_in_where_asyncio_would_have_it_dropped():
+@contextlib.contextmanager
+def listening(welcome):
+    """(event loop of a worker, socket at which it listens)."""
     configuration = SimpleNamespace(**runpy.run_path(str(ROOT / "gunicorn.conf.py")))
     loop = uvloop.new_event_loop()
-    configuration.post_worker_init(SimpleNamespace(loop=loop, cfg=configuration))
-
+    worker = SimpleNamespace(loop=loop, servers=[])
+    configuration.post_worker_init(worker)
     door = socket.create_server(("127.0.0.1", 0))
-    server = loop.run_until_complete(loop.create_server(asyncio.Protocol, sock=door))
-    kept = most_waiting(door)
-    server.close()
+    worker.servers.append(loop.run_until_complete(loop.create_server(welcome, sock=door)))
+    yield loop, door
+    for server in worker.servers:
+        server.close()
+    loop.run_until_complete(asyncio.sleep(0))
     loop.close()
 
-    assert kept == configuration.backlog >= 2000
+
+def test_newcomers_wait_where_asyncio_would_have_most_of_them_dropped():
+    with listening(asyncio.Protocol) as (_loop, door):
+        assert most_waiting(door) >= 2000
+
+
+def test_a_busy_loop_lets_in_many_newcomers_at_each_turn():
+    let_in = []
+
+    def welcome():
+        let_in.append(asyncio.Protocol())
+        return let_in[-1]
+
+    async def turn():
+        await asyncio.sleep(0)
+
+    with listening(welcome) as (loop, door), contextlib.ExitStack() as crowd:
+        for _ in range(12):
+            crowd.enter_context(socket.create_connection(door.getsockname()))
+        loop.run_until_complete(turn())
+        loop.run_until_complete(turn())
+        assert len(let_in) == 12
