@@ -23,8 +23,8 @@ _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _files = 10_000 if _hard == resource.RLIM_INFINITY else min(_hard, 10_000)
 if resource.RLIM_INFINITY != _soft < _files:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _hard))
-# So many newcomers wait to be let in. Beyond them the system drops connections without a word, and a
-# phone waits for a minute.
+# So many newcomers wait to be let in. Beyond them the system drops connections without a word, and
+# a phone waits for a minute.
 backlog = 2048
 NEWCOMERS_A_TURN = 16
 # A restart waits this long for answers under way; a host kills after 30 s.
@@ -40,7 +40,7 @@ control_socket_disable = True
 
 def post_worker_init(worker: Any) -> None:
     """Has the worker keep a queue of `backlog`, of which it makes asyncio's 100, and let in many at
-    each turn of its loop: uvloop lets in one for each socket, and a busy loop takes 50 ms a turn."""
+    each turn of its loop: uvloop lets in one for each socket, and a turn may take 50 ms."""
     listen = functools.partial(worker.loop.create_server, backlog=backlog)
 
     async def listen_often(protocol: Any, *, sock: socket.socket, **options: Any) -> Any:
