@@ -1,7 +1,6 @@
 """The guest API. No login: the facility comes from the guest's link, he from his session id."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -23,6 +22,7 @@ from facilities.models import Facility
 from facilities.qr import data_url, qr_svg, wifi_text
 from facilities.schemas import MAX_ID, DoneOut, LanguageCode, RowIdText, Text
 from faq.services import shown_faqs, top_questions
+from yadopera.door import come_back_seconds
 from yadopera.errors import Crowded, NotFound
 from yadopera.languages import negotiate_language
 from yadopera.rate_limit import client_address, enforce, enforce_each, one_caller
@@ -39,8 +39,6 @@ LOOK_SECONDS = 120
 MOST_AT_ONCE = 160
 #: A question takes three steps, so from here on its answer takes longer than a guest waits.
 CROWDED_SECONDS = 1.5
-#: They come back spread over this time, not all together.
-COME_BACK_SECONDS = (20, 40)
 #: Sent at once, for the headers leave with the first piece; how soon to come back, in ms.
 OPENING = "retry: 2000\n\n"
 
@@ -156,14 +154,10 @@ def is_crowded() -> bool:
     return under_way() >= MOST_AT_ONCE or waited_seconds() > CROWDED_SECONDS
 
 
-def come_back_seconds() -> int:
-    return random.randint(*COME_BACK_SECONDS)  # noqa: S311  # nosec B311  # no secret
-
-
 def refuse_when_crowded(payload: schemas.ChatIn) -> None:
     """Raises Crowded before anything is stored. Who tells of danger is always heard.
 
-    `yadopera.asgi` refuses most of them at a tenth of the cost; these came in between.
+    `yadopera.door` refuses most of them at a tenth of the cost; these came in between.
     """
     if is_crowded() and not find_emergency(payload.message):
         raise Crowded(retry_after_seconds=come_back_seconds())

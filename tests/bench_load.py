@@ -131,10 +131,8 @@ class Told:
     message_id: str
     #: From his first sending to the answer; None when there was none.
     seconds: float | None = None
-    #: Each refusal or failure on the way.
-    errors: list[str] = field(default_factory=list)
-    #: The longest that he waited for an error.
-    error_seconds: float = 0.0
+    #: Each refusal or failure on the way, and how long he waited for it.
+    errors: list[tuple[str, float]] = field(default_factory=list)
 
 
 class Guest:
@@ -155,8 +153,7 @@ class Guest:
             if not error:
                 self.told.seconds = time.monotonic() - started
                 break
-            self.told.errors.append(error)
-            self.told.error_seconds = max(self.told.error_seconds, time.monotonic() - tried)
+            self.told.errors.append((error, time.monotonic() - tried))
             await asyncio.sleep(pause)
         return self.told
 
@@ -304,25 +301,27 @@ async def play(run: Run, guests: Sequence[Guest], seconds: float, watch: Watch) 
     return outcome
 
 
+def spread(seconds: list[float]) -> str:
+    median, most = percentile(seconds, 0.5), percentile(seconds, 0.95)
+    return f"median {median:.2f} s, 95 % {most:.2f} s, slowest {max(seconds):.2f} s"
+
+
 def show(scenario: Scenario, run: Run, guests: Sequence[Guest], streams: Outcome) -> None:
     told = [guest.told for guest in guests]
     took = [each.seconds for each in told if each.seconds is not None]
-    errors = collections.Counter(error for each in told for error in each.errors)
+    errors = collections.Counter(error for each in told for error, _seconds in each.errors)
+    waited = [seconds for each in told for _error, seconds in each.errors]
     first = sum(each.seconds is not None and not each.errors for each in told)
     name = f"{scenario.guests:,} guests with open streams, {scenario.guests:,} questions a minute"
-    spread = "none answered"
-    if took:
-        spread = f"median {percentile(took, 0.5):.2f} s, 95 % {percentile(took, 0.95):.2f} s, "
-        spread += f"slowest {max(took):.2f} s"
-    row(name, spread, scenario.wanted)
+    row(name, spread(took) if took else "none answered", scenario.wanted)
     row(
         "… answered: at once, at a later try, not",
         f"{first}, {len(took) - first}, {len(told) - len(took)}",
     )
     said = "; ".join(f"{count} × {error}" for error, count in errors.most_common()) or "none"
-    if errors:
-        said += f"; the slowest after {max(each.error_seconds for each in told):.1f} s"
     row("… errors that guests were told", said)
+    if waited:
+        row("… … how soon", spread(waited))
     refused = ", ".join(f"{count} × {status}" for status, count in streams.refused.items()) or "0"
     row(
         "… streams: opened; refused; broken; messages heard",

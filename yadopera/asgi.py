@@ -12,7 +12,7 @@ from django.db import close_old_connections, reset_queries
 from whitenoise import WhiteNoise
 
 from yadopera.access import App, Receive, Scope, Send, recorded
-from yadopera.door import Door, given_back, read_body, send_full, tells_of_danger
+from yadopera.door import Door
 from yadopera.responses import own_headers, send_error, send_json
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
@@ -20,7 +20,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yadopera.settings")
 os.environ.setdefault("YADOPERA_PROCESS", "web")
 
 HEALTH = "/api/v1/health"
-QUESTIONS = {"/api/v1/chat", "/api/v1/chat/stream"}
 
 
 class BodyTooLarge(Exception):
@@ -55,11 +54,11 @@ class Application:
     """Static files to WhiteNoise, everything else to Django."""
 
     def __init__(self) -> None:
-        self.django = get_asgi_application()
+        django = get_asgi_application()
         # Importable only once Django is set up.
         from django.conf import settings
 
-        from chat.api import come_back_seconds, is_crowded
+        from chat.api import is_crowded
         from chat.services import warm_up
         from yadopera.steps import use_threads
 
@@ -73,8 +72,7 @@ class Application:
         self.static_prefix = settings.STATIC_URL
         static = static_application(settings.STATIC_ROOT, settings.STATIC_URL)
         self.files = self.limited(static)
-        self.pages = Door(self.limited(self.answer))
-        self.is_crowded, self.come_back_seconds = is_crowded, come_back_seconds
+        self.pages = self.limited(Door(django, is_crowded))
         self.max_json_bytes = settings.MAX_JSON_BYTES
         self.max_body_bytes = settings.MAX_BODY_BYTES
 
@@ -87,16 +85,6 @@ class Application:
             await recorded(self.files, scope, receive, send, kind="static")
         else:
             await recorded(self.pages, scope, receive, send)
-
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Django, but for questions beyond what can be answered in time."""
-        if scope["path"] in QUESTIONS and self.is_crowded():
-            body = await read_body(receive)
-            if not tells_of_danger(body):
-                await send_full(scope, send, self.come_back_seconds())
-                return
-            receive = given_back(body, receive)
-        await self.django(scope, receive, send)
 
     def limited(self, app: App) -> App:
         """`app`, which refuses a body that is too large."""

@@ -1,7 +1,9 @@
-"""How many requests a web process holds open, and what it says to those beyond."""
+"""Whom a web process lets in, and what it says to the others, at a tenth of an answer's cost."""
 
 import json
+import random
 import resource
+from collections.abc import Callable
 from typing import Any, Final
 
 from yadopera.access import App, Receive, Scope, Send
@@ -11,7 +13,9 @@ from yadopera.responses import send_error
 MOST_OPEN: Final = 5000
 #: Left for the database, the provider, the log and those who are being refused.
 SPARE_FILES: Final = 200
-COME_BACK_SECONDS: Final = 30
+#: They come back spread over this time, not all together.
+COME_BACK_SECONDS: Final = (20, 40)
+QUESTIONS: Final = {"/api/v1/chat", "/api/v1/chat/stream"}
 
 
 def most_open() -> int:
@@ -23,16 +27,28 @@ def most_open() -> int:
     return max(1, min(MOST_OPEN, files - SPARE_FILES))
 
 
+def come_back_seconds() -> int:
+    return random.randint(*COME_BACK_SECONDS)  # noqa: S311  # nosec B311  # no secret
+
+
 class Door:
-    def __init__(self, application: App) -> None:
+    """Lets in as many as there is room for, questions only if they can be answered in time, and
+    whoever tells of danger."""
+
+    def __init__(self, application: App, is_crowded: Callable[[], bool]) -> None:
         self.application = application
+        self.is_crowded = is_crowded
         self.most = most_open()
         self.inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.inside >= self.most:
-            await send_full(scope, send, COME_BACK_SECONDS)
-            return
+        is_question = scope["path"] in QUESTIONS
+        if self.inside >= self.most or (is_question and self.is_crowded()):
+            body = await read_body(receive) if is_question else b""
+            if not tells_of_danger(body):
+                await send_full(scope, send)
+                return
+            receive = given_back(body, receive)
         self.inside += 1
         try:
             await self.application(scope, receive, send)
@@ -72,11 +88,11 @@ def tells_of_danger(body: bytes) -> bool:
     return is_text and find_emergency(message) is not None
 
 
-async def send_full(scope: Scope, send: Send, retry_after_seconds: int) -> None:
+async def send_full(scope: Scope, send: Send) -> None:
     from chat.texts import say  # importable only once Django is set up
     from yadopera.languages import negotiate_language
 
     code = "SERVICE_UNAVAILABLE"
     wanted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
-    retry_after = (b"retry-after", str(retry_after_seconds).encode())
+    retry_after = (b"retry-after", str(come_back_seconds()).encode())
     await send_error(send, 503, code, say(code, negotiate_language(wanted)), retry_after)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -90,3 +91,13 @@ def test_a_guest_who_goes_away_before_his_step_begins_leaves_nobody_waiting(monk
     with ThreadPoolExecutor(1) as one_thread:
         monkeypatch.setattr(steps, "_threads", one_thread)
         assert async_to_sync(go_away)() == 0
+
+
+def test_steps_leave_the_interpreter_to_the_event_loop_sooner_than_python_would(monkeypatch):
+    monkeypatch.setattr(steps, "_threads", None)
+    before = sys.getswitchinterval()
+    try:
+        steps.use_threads(1)
+        assert sys.getswitchinterval() <= before / 5
+    finally:
+        sys.setswitchinterval(before)

@@ -11,26 +11,32 @@ from yadopera import door
 from yadopera.door import Door, given_back, read_body, tells_of_danger
 
 
+async def stay(scope, receive, send):
+    """A guest inside, until he leaves."""
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
 @pytest.fixture
 def house(monkeypatch):
     """A door to a place for two, whose guests stay until `leave` is set."""
     monkeypatch.setattr(door, "MOST_OPEN", 2)
-
-    async def stay(scope, receive, send):
-        await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-    return Door(stay)
+    return Door(stay, is_crowded=lambda: False)
 
 
 async def come(house, leave, language=b"en"):
     """The messages that one caller is sent."""
+    return await knock(house, leave.wait, "/f/demo", language)
+
+
+async def knock(house, receive, path, language=b"en"):
     sent = []
 
     async def send(message):
         sent.append(message)
 
-    await house({"type": "http", "headers": [(b"accept-language", language)]}, leave.wait, send)
+    scope = {"type": "http", "path": path, "headers": [(b"accept-language", language)]}
+    await house(scope, receive, send)
     return sent
 
 
@@ -49,7 +55,7 @@ def test_whoever_finds_it_full_is_told_so_in_his_language_and_when_to_come_back(
     assert first[0]["status"] == second[0]["status"] == after[0]["status"] == 200
     headers = dict(start["headers"])
     assert start["status"] == 503
-    assert headers[b"retry-after"] == b"30"
+    assert 20 <= int(headers[b"retry-after"]) <= 40
     assert headers[b"connection"] == b"close"
     assert int(headers[b"content-length"]) == len(body["body"])
     told = json.loads(body["body"])
@@ -69,6 +75,36 @@ def test_a_caller_who_breaks_off_makes_room(house):
         return await come(house, leave)
 
     assert async_to_sync(break_off)()[0]["status"] == 200
+
+
+@pytest.mark.parametrize("full_of", ["requests", "questions"])
+@pytest.mark.parametrize(
+    ("path", "message", "status"),
+    [
+        ("/api/v1/chat", "what time can i check in", 503),
+        ("/api/v1/chat/stream", "what time can i check in", 503),
+        ("/api/v1/chat", "there is a fire in my room", 200),
+        ("/api/v1/chat/stream", "there is a fire in my room", 200),
+    ],
+)
+def test_of_the_questions_to_a_full_house_only_danger_is_let_in(full_of, path, message, status):
+    house = Door(stay, is_crowded=lambda: full_of == "questions")
+    if full_of == "requests":
+        house.most = 0
+
+    async def receive():
+        return {"type": "http.request", "body": json.dumps({"message": message}).encode()}
+
+    assert async_to_sync(knock)(house, receive, path)[0]["status"] == status
+
+
+def test_too_many_questions_keep_nobody_from_the_page():
+    async def come_in():
+        leave = asyncio.Event()
+        leave.set()
+        return await come(Door(stay, is_crowded=lambda: True), leave)
+
+    assert async_to_sync(come_in)()[0]["status"] == 200
 
 
 @pytest.mark.parametrize(

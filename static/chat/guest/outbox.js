@@ -63,8 +63,13 @@ export async function flush() {
   if (sending) return;
   sending = true;
   clearTimeout(retry);
+  const tried = new Set();
+  const next = () => queue.find(({ id }) => !tried.has(id));
   try {
-    while (queue.length && (await deliver(queue[0])));
+    for (let question = next(); question; question = next()) {
+      tried.add(question.id);
+      if (!(await deliver(question))) break;
+    }
   } finally {
     sending = false;
     hear.settled();
@@ -82,7 +87,7 @@ function isWaiting(id) {
   return queue.some((question) => question.id === id);
 }
 
-// Whether the next one may go: this one has arrived, or never will.
+// Whether the next one may go: this one has arrived, never will, or has to let others go first.
 async function deliver({ id, text }) {
   thread.note(thread.asked(id), say("sending"));
   const draft = thread.draft(thread.asked(id));
@@ -124,17 +129,24 @@ function fail(id, text, error) {
     return wait((item, asked) => thread.note(item, say("waiting"), " ", again(), ...fromTheGuide(asked)));
   }
   hear.connected(true);
-  if (error.status === 429) {
-    sayOnce("too_many");
-    return wait((item) => thread.note(item, say("too_many")), error.retryAfterSeconds * 1000);
+  const pause = error.retryAfterSeconds * 1000;
+  if (error.status === 429) return waitAsTold("too_many", pause);
+  if (error.status === 503 && pause) {
+    waitAsTold("crowded", pause);
+    return true; // the next one may tell of danger, of which the inn hears at any time
   }
   if (error.status >= 500) {
     sayOnce("went_wrong");
-    const pause = error.retryAfterSeconds * 1000;
     return wait((item) => thread.note(item, say("went_wrong"), " ", again()), pause);
   }
   refuse(id, text, error);
   return true;
+}
+
+// The inn has said when to come back: sooner it would only refuse again.
+function waitAsTold(why, pause) {
+  sayOnce(why);
+  return wait((item) => thread.note(item, say(why)), pause);
 }
 
 // Not at each further attempt.
@@ -147,6 +159,7 @@ function wait(explanation, atLeastMs = 0) {
   explain = explanation;
   explainAgain();
   const pause = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)];
+  clearTimeout(retry);
   retry = setTimeout(flush, Math.max(pause, atLeastMs));
   failures += 1;
   return false;

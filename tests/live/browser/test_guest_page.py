@@ -31,6 +31,7 @@ WIFI_PASSWORD = "hanamachi-2026"
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 MESSAGE_LENGTH = 1000
 HARMFUL = "<script>window.harm = 1</script><img src=x onerror='window.harm = 1'>&amp;"
+FIRE = "there is a fire in my room"
 STREAM = "**/api/v1/chat/stream"
 
 
@@ -277,13 +278,13 @@ def test_links_of_the_inn_can_be_followed_and_those_of_guests_cannot(phone, desk
 # When the inn says no ---------------------------------------------------------------------------
 
 
-def say_no(guest, status, headers=None, body="<h1>Sorry</h1>"):
-    """Let the next question be refused; returns when each question arrived."""
+def say_no(guest, status, headers=None, body="<h1>Sorry</h1>", times=1):
+    """Let the next questions be refused; returns when each question arrived."""
     arrived = []
 
     def answer(route):
         arrived.append(time.monotonic())
-        if len(arrived) > 1:
+        if len(arrived) > times:
             return route.continue_()
         return route.fulfill(status=status, headers=headers, body=body)
 
@@ -300,6 +301,25 @@ def test_too_many_messages_wait_as_long_as_they_are_told_and_go_by_themselves(ph
     expect(guest.questions.locator(".note")).to_have_count(0)
     assert arrived[1] - arrived[0] >= 3
     assert guest.stored("user") == [WASHING["en"]]
+
+
+def test_a_crowded_inn_is_left_alone_as_long_as_it_asks_but_hears_of_danger(phone):
+    guest = phone(faults=True)
+    guest.page.clock.install()
+    guest.scan()
+    arrived = say_no(guest, 503, {"Retry-After": "30"}, times=2)
+    guest.write(WASHING["en"])
+    expect(guest.questions.locator(".note")).to_have_text(guest.words["crowded"])
+    guest.write(FIRE)
+    expect(guest.answers).to_have_count(1)
+    assert guest.stored("user") == [FIRE]
+
+    guest.page.clock.run_for(25_000)
+    assert len(arrived) == 3
+    guest.page.clock.run_for(5_000)
+    expect(guest.answers).to_have_count(2)
+    expect(guest.questions.locator(".note")).to_have_count(0)
+    assert guest.stored("user") == [FIRE, WASHING["en"]]
 
 
 def test_a_fault_of_the_inn_is_explained_and_the_question_is_sent_again(phone):
