@@ -38,7 +38,8 @@ run: $(VENV)/.installed ## everything on this machine: web, worker, beat, databa
 
 # Four parts side by side, each with services of its own: those that start the whole of Yadopera wait
 # for most of their time, and one processor alone would take a quarter of an hour for the others.
-DESK := tests/facilities tests/nightqueue tests/yadopera
+DESK := tests/facilities tests/nightqueue
+LIVE := tests/yadopera tests/live
 BROWSER := tests/live/browser
 TRAINED := $(CURDIR)/.yadopera/trained
 test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, Redis and Celery worker
@@ -50,9 +51,9 @@ test: $(VENV)/.installed-dev browser ## every test, against a real PostgreSQL, R
 		$(BIN)/python -m pytest "$$@" > .yadopera/test-$$part.log 2>&1; \
 		code=$$?; rm -rf $$folder; return $$code; }; \
 	run browser $(BROWSER) & browser=$$!; \
-	run live tests/live --ignore=$(BROWSER) & live=$$!; \
+	run live $(LIVE) --ignore=$(BROWSER) & live=$$!; \
 	run desk $(DESK) & desk=$$!; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,tests/live $(DESK)); rest=$$?; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(LIVE) $(DESK)); rest=$$?; \
 	wait $$desk; desk=$$?; wait $$live; live=$$?; wait $$browser; browser=$$?; \
 	cat $(foreach part,desk live browser,.yadopera/test-$(part).log); \
 	exit $$((rest || desk || live || browser))
