@@ -424,8 +424,8 @@ def queries(call):
 
 
 def test_a_question_takes_as_many_queries_as_before_the_guest_page(guest, site_key):
-    """Counted with this test in the commit before it, and one: the first answer is not all but sure,
-    so that what waits for a FAQ is looked at."""
+    """Counted with this test in the commit before it, and one more: the first answer is not all but
+    sure, so that what waits for a FAQ is looked at."""
     sent = {"client_message_id": str(uuid.uuid4())}
     first = queries(lambda: guest.ask("what time can i check in", **sent))
     second = queries(lambda: guest.ask("is there a washing machine"))
