@@ -23,9 +23,9 @@ _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _files = 10_000 if _hard == resource.RLIM_INFINITY else min(_hard, 10_000)
 if resource.RLIM_INFINITY != _soft < _files:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _hard))
-# So many newcomers wait to be let in. Beyond them the system drops connections without a word, and
-# a phone waits for a minute.
-backlog = 2048
+# So many newcomers wait to be let in, as many as Linux keeps unless it is told otherwise. Beyond
+# them it drops connections without a word, and a phone waits for a minute.
+backlog = 4096
 NEWCOMERS_A_TURN = 16
 # A restart waits this long for answers under way; a host kills after 30 s.
 graceful_timeout = 20
