@@ -7,7 +7,7 @@ FAQ goes to staff, as that did, until they have decided.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from django.db.models import Case, F, FloatField, Value, When
@@ -17,7 +17,7 @@ from facilities.models import Facility
 from faq.confidence import VIEWS, Calibration, Evidence, Likeness, load_calibration
 from faq.models import VECTORS, SuggestedQuestion
 from faq.search import OpenQuestion, Ranking, weigh_guests
-from faq.vectors import likeness
+from faq.vectors import likenesses
 from yadopera.ai import get_provider
 
 #: Less likely answers go to staff in any case: nobody asks for less than 0.70.
@@ -42,33 +42,27 @@ def heed_open_questions(
     calibration = load_calibration(with_vectors=embedding is not None)
     near = nearest_questions(facility, ranking, calibration, embedding)
     judged = [(beside(ranking, evidence, each, calibration), each) for each in near]
-    least = min(judged, key=lambda each: each[0].first, default=None)
-    if least is None or least[0].first >= ranking.unheard:
+    if not judged:
         return ranking
-    chances, rival = least
-    confidence = weigh_guests(ranking.matches[0], chances.first)
+    (first, among), rival = min(judged, key=lambda each: each[0][0])
+    if first >= ranking.unheard:
+        return ranking
+    confidence = weigh_guests(ranking.matches[0], first)
     return replace(
         ranking,
-        unheard=chances.first,
+        unheard=first,
         confidence=confidence,
-        answerable=max(confidence, chances.any),
-        rival=OpenQuestion(rival.suggestion_id, rival.text, rival.language),
+        answerable=max(confidence, among),
+        rival=OpenQuestion(rival.suggestion_id, rival.text),
     )
-
-
-@dataclass(frozen=True)
-class Chances:
-    """That the first match answers, and that one of the matches does."""
-
-    first: float
-    any: float
 
 
 def beside(
     ranking: Ranking, evidence: Evidence, question: Any, calibration: Calibration
-) -> Chances:
-    """The chances of `ranking`, with a question that waits among what was found: as if it were a
-    FAQ, and as before, each as likely as it is that no FAQ answers it, or that one does."""
+) -> tuple[float, float]:
+    """The chances that the first match answers and that any does, with a question that waits among
+    what was found: as if it were a FAQ, and as before, each as likely as it is that no FAQ answers
+    it, or that one does."""
     rival = Likeness(*(getattr(question, view) for view in VIEWS))
     ahead = question.score - calibration.score(ranking.matches[0].likeness)
     first, among = ranking.unheard, ranking.answerable
@@ -85,7 +79,7 @@ def beside(
         open_still = is_open(question)
         first += open_still * (calibration.first.chance(found) - first)
         among += open_still * (calibration.any.chance(found) - among)
-    return Chances(first, among)
+    return first, among
 
 
 def is_open(question: Any) -> float:
@@ -103,13 +97,9 @@ def nearest_questions(
     embedding: Sequence[float] | None,
 ) -> list[Any]:
     """The waiting questions that are most like the one asked, with their VIEWS and `score`."""
-    asked = ranking.meaning
     views: dict[str, Any] = {
-        "topic": likeness("topics", asked.topics),
-        "answer_topic": Value(0.0),
-        "concept": likeness("concepts", asked.concepts),
-        "term": likeness("terms", asked.terms),
-        "coverage": likeness("named", asked.asked),
+        **likenesses(ranking.meaning),
+        "answer_topic": Value(0.0),  # it has no answer
         "standing": standing(ranking, embedding),
     }
     score = sum(

@@ -126,7 +126,6 @@ class OpenQuestion:
 
     suggestion_id: int
     text: str
-    language: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pgvector import SparseVector
 from pgvector.django import MaxInnerProduct
 
-from faq.understanding import Weights
+from faq.understanding import Meaning, Weights
 
 #: pgvector's limit for `sparsevec`; 30 bits leave hardly a collision among a text's few names.
 DIMENSIONS: Final = 1_000_000_000
@@ -27,6 +27,17 @@ def to_vector(weights: Weights) -> SparseVector:
 def likeness(field: str, weights: Weights) -> Any:
     """The inner product with a stored text's view, as an expression for a query."""
     return -1.0 * MaxInnerProduct(field, to_vector(weights))
+
+
+def likenesses(meaning: Meaning) -> dict[str, Any]:
+    """Of each view of `faq.confidence.Likeness` that a single stored text has, its `likeness` to
+    `meaning`."""
+    return {
+        "topic": likeness("topics", meaning.topics),
+        "concept": likeness("concepts", meaning.concepts),
+        "term": likeness("terms", meaning.terms),
+        "coverage": likeness("named", meaning.asked),
+    }
 
 
 def dense_text(vector: Sequence[float]) -> str:

@@ -34,7 +34,7 @@ from faq.services import add_guest_wordings, hold_all, note_counts
 from faq.suggestions import hold
 from faq.terms import folded
 from faq.understanding import Meaning, load_reader
-from faq.vectors import likeness
+from faq.vectors import likenesses
 from yadopera.languages import LANGUAGES
 
 #: Offers shown at once, and of one FAQ: what is decided makes room for the next.
@@ -251,12 +251,7 @@ def scored(texts: Any, meaning: Meaning) -> Any:
     """`{pk, score}` of each, the nearest first. What the answer is about counts for the whole FAQ
     and tells none of its texts from another."""
     weights = dict(zip(VIEWS, load_calibration(with_vectors=False).weights, strict=True))
-    score = (
-        weights["topic"] * likeness("topics", meaning.topics)
-        + weights["concept"] * likeness("concepts", meaning.concepts)
-        + weights["term"] * likeness("terms", meaning.terms)
-        + weights["coverage"] * likeness("named", meaning.asked)
-    )
+    score: Any = sum(weights[view] * each for view, each in likenesses(meaning).items())
     found = texts.exclude(index_version=None).annotate(score=score)
     return found.order_by("-score", "pk").values("pk", "score")
 
