@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 from django.conf import settings
+from django.core.cache import cache
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
@@ -24,6 +25,7 @@ from honcho.manager import Manager
 from facilities.models import Facility, SiteKey, User
 from facilities.services import add_owner
 from faq.demo import SLUG, load_demo
+from yadopera.celery import HEARTBEAT_KEY
 from yadopera.static_files import collect_static_files
 
 #: In the environment of every process started here, so that a killed run's are found again.
@@ -48,6 +50,7 @@ class Command(BaseCommand):
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from None
         collect_static_files()
+        cache.delete(HEARTBEAT_KEY)  # an earlier run's would have us ready before our own worker is
         connections.close_all()  # the processes below are forked and open their own
         manager = make_manager()
         threading.Thread(target=self.announce, args=(manager, pages), daemon=True).start()
