@@ -2,8 +2,9 @@
 
 from types import SimpleNamespace
 
+import pytest
 from django.core.cache import cache
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from yadopera.celery import HEARTBEAT_KEY
 from yadopera.management.commands import run
@@ -25,3 +26,14 @@ def test_the_worker_of_an_earlier_run_does_not_pass_for_this_ones(
     call_command("run")
 
     assert seen == [None]
+
+
+def test_a_redis_that_does_not_answer_is_named(sakura, settings, tmp_path, monkeypatch):
+    settings.YADOPERA_HOME = tmp_path
+    address = "redis://127.0.0.1:1/0"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": address}}
+    for unneeded in ("refuse_taken_port", "end_leftovers"):
+        monkeypatch.setattr(run, unneeded, lambda: None)
+
+    with pytest.raises(CommandError, match="Redis does not answer, check REDIS_URL"):
+        call_command("run")

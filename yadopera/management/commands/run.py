@@ -21,6 +21,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
+from redis.exceptions import RedisError
 
 from facilities.models import Facility, SiteKey, User
 from facilities.services import add_owner
@@ -47,10 +48,13 @@ class Command(BaseCommand):
             if not Facility.objects.exists():
                 make_demo()
             pages = self.pages()
+            # An earlier run's would have us ready before our own worker is.
+            cache.delete(HEARTBEAT_KEY)
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from None
+        except RedisError as error:
+            raise CommandError(f"Redis does not answer, check REDIS_URL: {error}") from None
         collect_static_files()
-        cache.delete(HEARTBEAT_KEY)  # an earlier run's would have us ready before our own worker is
         connections.close_all()  # the processes below are forked and open their own
         manager = make_manager()
         threading.Thread(target=self.announce, args=(manager, pages), daemon=True).start()
